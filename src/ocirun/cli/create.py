@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`ocirun create`: everything of a container but its process; `ocirun start` runs that."""
+
+import os
+
+from ocirun.cli.call import in_user_namespace
+from ocirun.cli.flags import boolean
+from ocirun.engine.create import Request, create
+from ocirun.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ocirun.cli.call import Call
+
+
+def invoke(call: "Call") -> int:
+    """Create the container."""
+    create(request_of(call))
+    return 0
+
+
+def request_of(call: "Call") -> Request:
+    """Gather what create and run ask of the engine; every path is absolute."""
+    options = call.options
+    if call.globals.switch("systemd-cgroup"):
+        raise UsageError(
+            "--systemd-cgroup is not supported yet", "use the cgroupfs driver of the engine"
+        )
+    request = Request(call.root(), call.id, os.path.realpath(options.text("bundle") or "."))
+    request.console_socket = absolute(options.text("console-socket"))
+    request.pidfd_socket = absolute(options.text("pidfd-socket"))
+    request.pid_file = absolute(options.text("pid-file"))
+    request.no_pivot = options.switch("no-pivot")
+    request.no_new_keyring = options.switch("no-new-keyring")
+    request.preserve_fds = options.number("preserve-fds")
+    request.listen_fds = listen_fds()
+    request.notify_socket = os.environ.get("NOTIFY_SOCKET", "")
+    request.rootless = is_rootless(call.globals.text("rootless"))
+    return request
+
+
+def absolute(path: str) -> "str | None":
+    """Convert a path to one from "/" on; None stays for none."""
+    return os.path.abspath(path) if path else None
+
+
+def listen_fds() -> int:
+    """Count the sockets that systemd has opened for us (sd_listen_fds(3))."""
+    if os.environ.get("LISTEN_PID") != str(os.getpid()):
+        return 0
+    count = os.environ.get("LISTEN_FDS", "")
+    return int(count) if count.isdigit() else 0
+
+
+def is_rootless(word: str) -> bool:
+    """Tell whether to go on where we lack the right to make cgroups."""
+    if word.lower() in {"", "auto"}:
+        return os.geteuid() != 0 or in_user_namespace()
+    try:
+        return boolean(word)
+    except ValueError:
+        raise UsageError(
+            f'invalid value "{word}" for flag -rootless', "use true, false or auto"
+        ) from None

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`ocirun kill`: send a signal to the first process of a container (signal(7))."""
+
+# The plain C module: `signal` would import `enum`, which takes longer than the rest.
+import _signal  # type: ignore[import-not-found]
+
+from ocirun.engine.kill import kill
+from ocirun.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ocirun.cli.call import Call
+
+LAST_SIGNAL = 64
+
+
+def invoke(call: "Call") -> int:
+    """Send the signal."""
+    word = call.arguments[1] if len(call.arguments) > 1 else ""
+    kill(call.root(), call.id, signal_number(word or "TERM"), call.options.switch("all"))
+    return 0
+
+
+def signal_number(word: str) -> int:
+    """Convert 9, KILL, SIGKILL or RTMIN+3, in any case, to a number."""
+    if word.isascii() and word.isdigit():
+        number = int(word)
+    else:
+        name, _, offset = word.upper().removeprefix("SIG").partition("+")
+        number = _by_name(name)
+        if number and offset:
+            number = number + int(offset) if name == "RTMIN" and offset.isdigit() else -1
+    if not 0 <= number <= LAST_SIGNAL or (number == 0 and word.strip("0")):
+        raise UsageError(f'unknown signal "{word}"', "kill -l lists them")
+    return number
+
+
+def _by_name(name: str) -> int:
+    # The module also has SIG_IGN, SIG_BLOCK and the like.
+    number: int = getattr(_signal, f"SIG{name}", 0) if name.isalnum() else 0
+    return number

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where messages go: standard error, or the file of --log.
+
+Engines read the file line by line, and show the last error line to the user: so one
+message is one line, written by one write(2), and the file exists before anything can
+fail.  The format is logrus's, as text or JSON, which is what they can parse.
+"""
+
+import os
+
+from ocirun.errors import UsageError
+
+STDERR = 2
+
+
+class Journal:
+    """One place to write messages to."""
+
+    __slots__ = ("_fd", "debugging", "json")
+
+    def __init__(self) -> None:
+        self._fd = STDERR
+        self.json = False
+        self.debugging = False
+
+    def open(self, path: str) -> None:
+        """Append to this file from now on."""
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_SYNC | os.O_CLOEXEC
+        try:
+            fd = os.open(path, flags, 0o644)
+        except OSError as error:
+            reason = (error.strerror or "").lower()
+            raise UsageError(f"open the log file: {path}: {reason}", "see --log") from None
+        if self._fd != STDERR:
+            os.close(self._fd)
+        self._fd = fd
+
+    def debug(self, message: str) -> None:
+        """Say what is done; only after --debug."""
+        if self.debugging:
+            self._record("debug", message)
+
+    def warning(self, message: str) -> None:
+        """Say what did not go well, but did not stop us."""
+        if self._fd == STDERR:
+            _write(STDERR, f"ocirun: warning: {_visible(_one_line(message))}\n")
+        else:
+            self._record("warning", message)
+
+    def error(self, message: str) -> None:
+        """Say why we end; on standard error too, for a person or a parent without the file."""
+        if self._fd != STDERR:
+            self._record("error", message)
+        _write(STDERR, f"ocirun: error: {_visible(_one_line(message))}\n")
+
+    def _record(self, level: str, message: str) -> None:
+        from ocirun.cli.record import json_record, text_record
+
+        make = json_record if self.json else text_record
+        _write(self._fd, make(level, _one_line(message)))
+
+
+def _one_line(message: str) -> str:
+    return "; ".join(line.strip() for line in message.splitlines() if line.strip())
+
+
+def _visible(text: str) -> str:
+    """Escape control characters: the text may come from a container, the reader is a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
+
+
+def _write(fd: int, text: str) -> None:
+    """Write a message; where it cannot be written there is nobody left to tell."""
+    data = text.encode("utf-8", "backslashreplace")
+    while data:
+        try:
+            data = data[os.write(fd, data) :]
+        except OSError:
+            return
