@@ -51,21 +51,20 @@ def write(directory: str, file: str, *values: str) -> None:
         os.close(fd)
 
 
-def make(directory: str) -> list[str]:
-    """Make a cgroup with its missing parents; return those that were made, outermost first."""
-    made: list[str] = []
+def make(directory: str, made: list[str]) -> None:
+    """Make a cgroup with its missing parents; append to `made` those that did not exist."""
     # The parent may vanish between its mkdir and ours when another container that shares it
     # ends, hence more than one attempt.
     for _ in range(8):
         try:
             os.mkdir(directory, 0o755)
         except FileExistsError:
-            return made
+            return
         except FileNotFoundError:
-            made += make(os.path.dirname(directory))
-            continue
-        made.append(directory)
-        return made
+            make(os.path.dirname(directory), made)
+        else:
+            made.append(directory)
+            return
     raise OSError(errno.ENOENT, os.strerror(errno.ENOENT), directory)
 
 

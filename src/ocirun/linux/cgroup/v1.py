@@ -190,13 +190,14 @@ class Cgroup:
         self.made = []
 
     def _make(self, directory: str, controllers: list[str]) -> None:
-        made = tree.make(directory)
-        self.made += made
+        before = len(self.made)
+        tree.make(directory, self.made)
         if "cpuset" not in controllers:
             return
         # A new v1 cpuset holds no CPU and no memory node, and no process can enter it so.
-        for parent in made[:-1]:
-            _fill(parent)
+        for parent in self.made[before:]:
+            if parent != directory:
+                _fill(parent)
         for file in ("cpuset.cpus", "cpuset.mems"):
             self._inherited[file] = _inherit(os.path.dirname(directory), file)
 
