@@ -33,23 +33,14 @@ def request_of(call: "Call") -> Request:
     request.no_pivot = options.switch("no-pivot")
     request.no_new_keyring = options.switch("no-new-keyring")
     request.preserve_fds = options.number("preserve-fds")
-    request.listen_fds = listen_fds()
-    request.notify_socket = os.environ.get("NOTIFY_SOCKET", "")
+    request.warn = call.journal.warning
     request.rootless = is_rootless(call.globals.text("rootless"))
     return request
 
 
-def absolute(path: str) -> "str | None":
-    """Convert a path to one from "/" on; None stays for none."""
-    return os.path.abspath(path) if path else None
-
-
-def listen_fds() -> int:
-    """Count the sockets that systemd has opened for us (sd_listen_fds(3))."""
-    if os.environ.get("LISTEN_PID") != str(os.getpid()):
-        return 0
-    count = os.environ.get("LISTEN_FDS", "")
-    return int(count) if count.isdigit() else 0
+def absolute(path: str) -> str:
+    """Convert a path to one from "/" on; an empty one, which is none, stays empty."""
+    return os.path.abspath(path) if path else ""
 
 
 def is_rootless(word: str) -> bool:

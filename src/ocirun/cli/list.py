@@ -2,6 +2,7 @@
 """`ocirun list`: all containers below one state root, as a table, as JSON, or only their IDs."""
 
 from ocirun.cli.call import write
+from ocirun.cli.failure import describe
 from ocirun.engine import state, status
 from ocirun.errors import OcirunError, UsageError
 from ocirun.spec import encode
@@ -44,10 +45,21 @@ def _documents(call: "Call") -> "list[dict[str, object]]":
     documents = []
     for name in ids:
         try:
-            documents.append(status.document(state.load(root, name)))
+            found = state.load_state(root, name)
+            documents.append({**status.document(found), "owner": user_name(found.owner)})
         except (OcirunError, OSError) as error:
-            call.journal.warning(f"load container {name}: {error}")
+            call.journal.warning(f"load container {name}: {describe(error)}")
     return documents
+
+
+def user_name(uid: int) -> str:
+    """Look up the name of a user of this host; #UID if there is none."""
+    from pwd import getpwuid
+
+    try:
+        return getpwuid(uid).pw_name
+    except KeyError:
+        return f"#{uid}"
 
 
 def table(rows: list[list[str]]) -> str:

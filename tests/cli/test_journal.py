@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""--log, --log-format and --debug: what an engine finds in the file."""
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Command
+
+TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)"
+
+
+def test_json(ocirun: "Command", tmp_path: Path) -> None:
+    log = tmp_path / "log.json"
+    for _ in range(2):
+        done = ocirun("--log", str(log), "--log-format", "json", "state", "none")
+        assert done.returncode == 1
+        assert done.stdout == ""
+        assert "does not exist" in done.stderr
+    lines = log.read_text().splitlines()
+    assert len(lines) == 2
+    assert re.fullmatch(
+        rf'{{"level":"error","msg":"[^"]*does not exist[^"]*","time":"{TIME}"}}', lines[1]
+    )
+    assert "does not exist" in json.loads(lines[0])["msg"]
+
+
+def test_text(ocirun: "Command", tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    assert ocirun("--log", str(log), "state", "none").returncode == 1
+    assert re.fullmatch(rf'time="{TIME}" level=error msg="[^"]*"\n', log.read_text())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["state"],
+        ["state", "--foo", "ID"],
+        ["state", "--root"],
+        ["foo"],
+        ["--foo"],
+        ["update", "ID"],
+    ],
+)
+def test_wrong_command_lines_are_told_to_the_log(
+    ocirun: "Command", tmp_path: Path, words: list[str]
+) -> None:
+    log = tmp_path / "log"
+    done = ocirun.bare("--log", str(log), "--log-format=json", *words)
+    assert done.returncode == 1
+    (line,) = log.read_text().splitlines()
+    assert f"ocirun: error: {json.loads(line)['msg']}\n" == done.stderr
+
+
+def test_the_flags_may_follow_the_command(ocirun: "Command", tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    ocirun.bare("state", "--root", str(ocirun.root), "none", "--log", str(log))
+    assert "none" in log.read_text()
+
+
+def test_the_log_is_made_even_when_nothing_fails(ocirun: "Command", tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    assert ocirun("--log", str(log), "list").returncode == 0
+    assert log.read_bytes() == b""
+
+
+def test_a_log_that_cannot_be_written(ocirun: "Command", tmp_path: Path) -> None:
+    done = ocirun("--log", str(tmp_path / "none" / "log"), "list")
+    assert done.returncode == 1
+    assert "/none/log: no such file or directory" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_debug_lines_never_reach_standard_output(ocirun: "Command") -> None:
+    done = ocirun("--debug", "list", "-q")
+    assert done.returncode == 0
+    assert done.stdout == ""

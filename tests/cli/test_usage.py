@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Help, version, and wrong command lines: what is printed where, and the exit codes."""
+
+import os
+import re
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Command
+
+COMMANDS = [
+    "checkpoint",
+    "create",
+    "delete",
+    "events",
+    "exec",
+    "features",
+    "kill",
+    "list",
+    "pause",
+    "ps",
+    "restore",
+    "resume",
+    "run",
+    "spec",
+    "start",
+    "state",
+    "update",
+]
+
+
+@pytest.mark.parametrize("words", [["--help"], ["-h"], ["help"], ["h"], []])
+def test_help(ocirun: "Command", words: list[str]) -> None:
+    done = ocirun.bare(*words)
+    assert done.returncode == 0
+    assert done.stderr == ""
+    lines = done.stdout.splitlines()
+    assert lines[0] == "NAME:"
+    assert lines[1] == "   ocirun - Open Container Initiative runtime"
+    for name in COMMANDS:
+        assert f"\n   {name} " in done.stdout
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_on_a_command(ocirun: "Command", name: str) -> None:
+    texts = set()
+    for words in ([name, "--help"], [name, "-h"], ["help", name], ["--help", name]):
+        done = ocirun.bare(*words)
+        assert (done.returncode, done.stderr) == (0, "")
+        texts.add(done.stdout)
+    (text,) = texts
+    assert text.splitlines()[1].startswith(f"   ocirun {name} - ")
+
+
+@pytest.mark.parametrize("word", ["--version", "-v"])
+def test_version_is_what_engines_can_parse(ocirun: "Command", word: str) -> None:
+    done = ocirun.bare(word)
+    assert done.returncode == 0
+    first, second, third, *_ = done.stdout.splitlines()
+    assert re.fullmatch(r"runc version \d+\.\d+\.\d+ \(ocirun \d+\.\d+\.\d+\S*\)", first)
+    assert second.startswith("commit: ")
+    assert third == "spec: 1.3.0"
+    # Docker cuts every line with this word in two; go-runc wants it once.
+    assert done.stdout.count("version") == 1
+
+
+@pytest.mark.parametrize("words", [["foo"], ["foo", "-h"], ["help", "foo"], ["--help", "foo"]])
+def test_unknown_command(ocirun: "Command", words: list[str]) -> None:
+    done = ocirun.bare(*words)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr == "ocirun: error: No help topic for 'foo' (see ocirun --help)\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["--root"], "flag needs an argument: --root"),
+        (["restore", "--lsm-mount-context"], "flag needs an argument: --lsm-mount-context"),
+        (["--foo"], "flag provided but not defined: -foo"),
+        (["run", "-it", "x"], "flag provided but not defined: -it"),
+        (["exec", "--tty=x", "ID"], 'invalid value "x" for flag -tty: parse error'),
+        (["create", "--preserve-fds=x", "ID"], 'invalid value "x" for flag -preserve-fds'),
+        (["events", "--interval", "5", "ID"], 'missing unit in duration "5"'),
+        (["state"], '"ocirun state" requires exactly 1 argument(s) (see ocirun state --help)'),
+        (["start", "a", "b"], '"ocirun start" requires exactly 1 argument(s)'),
+        (["list", "a"], '"ocirun list" requires exactly 0 argument(s)'),
+        (["kill"], '"ocirun kill" requires a minimum of 1 argument(s)'),
+        (["kill", "a", "9", "b"], '"ocirun kill" requires a maximum of 2 argument(s)'),
+        (["exec"], '"ocirun exec" requires a minimum of 1 argument(s)'),
+        (["ps"], '"ocirun ps" requires a minimum of 1 argument(s)'),
+        (["--log-format", "xml", "list"], "invalid log-format: xml (use text or json)"),
+        (["--root", "/", "list"], "option --root should not be set to /"),
+        (["list", "-f", "xml"], "invalid format option (use table or json)"),
+    ],
+)
+def test_wrong_command_lines(ocirun: "Command", words: list[str], text: str) -> None:
+    done = ocirun.bare(*words)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith("ocirun: error: ")
+    assert done.stderr.count("\n") == 1
+    assert text in done.stderr
+
+
+@pytest.mark.parametrize("name", ["checkpoint", "events", "restore", "update"])
+def test_what_is_not_there_yet(ocirun: "Command", name: str) -> None:
+    done = ocirun(name, "ID")
+    assert done.returncode == 1
+    assert done.stderr == f"ocirun: error: {name} is not implemented yet\n"
+
+
+def test_systemd_cgroup_is_refused_where_it_matters(ocirun: "Command") -> None:
+    done = ocirun("--systemd-cgroup", "create", "ID")
+    assert done.returncode == 1
+    assert "--systemd-cgroup is not supported yet" in done.stderr
+    assert ocirun("--systemd-cgroup", "list").returncode == 0
+
+
+def test_a_wrong_value_of_rootless(ocirun: "Command") -> None:
+    done = ocirun("--rootless", "maybe", "create", "ID")
+    assert done.returncode == 1
+    assert 'invalid value "maybe" for flag -rootless (use true, false or auto)' in done.stderr
+
+
+def test_criu_is_ignored(ocirun: "Command") -> None:
+    done = ocirun("--criu", "/usr/sbin/criu", "list")
+    assert done.returncode == 0
+    assert done.stderr.startswith("ocirun: warning: --criu is ignored")
+
+
+def test_full_disk(ocirun: "Command") -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [*ocirun.program, "--help"], stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert done.returncode == 1
+    assert done.stderr == (b"ocirun: error: write to standard output: no space left on device\n")
+
+
+def test_closed_pipe(ocirun: "Command") -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [*ocirun.program, "--help"], stdout=writing, stderr=subprocess.PIPE, check=False
+    )
+    os.close(writing)
+    assert done.returncode == 1
+    assert done.stderr == b"ocirun: error: write to standard output: broken pipe\n"
+
+
+def test_closed_standard_fds(ocirun: "Command", tmp_path: "os.PathLike[str]") -> None:
+    # The log must not get the number of standard output, nor the help go into the log.
+    log = os.path.join(tmp_path, "log")
+    words = " ".join([*ocirun.program, "--log", log, "--help"])
+    done = subprocess.run(["sh", "-c", f"exec {words} <&- >&- 2>&-"], check=False)
+    assert done.returncode == 0
+    with open(log, encoding="utf-8") as file:
+        assert file.read() == ""
