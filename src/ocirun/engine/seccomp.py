@@ -42,7 +42,7 @@ def prepare(section: "Seccomp", root: str) -> "Program | None":
     key = seccomp_cache.key(profile)
     program = seccomp_cache.load(directory, key)
     if program is None:
-        from ocirun.engine import seccomp_profile  # noqa: PLC0415  (a cache hit needs none of it)
+        from ocirun.engine import seccomp_profile
 
         program, library_path = seccomp_profile.compile_section(section)
         seccomp_cache.store(directory, key, program, library_path)

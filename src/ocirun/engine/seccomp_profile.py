@@ -73,7 +73,14 @@ FLAGS = {
     "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV": seccomp.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
 }
 
-_INSTALL = "install libseccomp2"
+_HINTS = {
+    errno.EEXIST: "another rule for the same system call says the same, or contradicts it",
+    errno.EINVAL: "libseccomp cannot combine it with the other rules for this system call",
+    errno.EDOM: "its byte order is not that of this machine",
+}
+
+# libseccomp refuses more for ERRNO, and the kernel has 16 bits for TRACE.
+_MAX_DATA = {seccomp.SECCOMP_RET_ERRNO: 4094, seccomp.SECCOMP_RET_TRACE: seccomp.SECCOMP_RET_DATA}
 
 
 def actions() -> list[str]:
@@ -128,13 +135,14 @@ def compile_section(section: "Seccomp") -> tuple[Program, str]:
 
 def _explain(err: OSError) -> Exception:
     if err.errno == errno.ELIBACC:
-        return KernelError("linux.seccomp needs libseccomp.so.2", hint=_INSTALL)
+        return KernelError("linux.seccomp needs libseccomp.so.2", hint="install libseccomp2")
     if err.errno == errno.E2BIG:
         return SpecError(
             f"linux.seccomp: the filter is longer than {seccomp.BPF_MAXINSNS} instructions",
             hint="use fewer rules or fewer architectures",
         )
-    return KernelError(f"compile linux.seccomp: {err.filename}: {err.strerror}")
+    message = f"compile linux.seccomp: {err.filename}: {err.strerror}"
+    return KernelError(message, hint=_HINTS.get(err.errno or 0, ""))
 
 
 def _check_kernel(section: "Seccomp") -> None:
@@ -160,10 +168,11 @@ def _action(name: str, errno_ret: "int | None", field: str) -> int:
         value, _ = ACTIONS[name]
     except KeyError:
         raise SpecError(f"{field}: {name!r} is not a seccomp action") from None
-    if value in (seccomp.SECCOMP_RET_ERRNO, seccomp.SECCOMP_RET_TRACE):
-        # The kernel has 16 bits for it.
-        value |= (EPERM if errno_ret is None else errno_ret) & seccomp.SECCOMP_RET_DATA
-    return value
+    if value not in _MAX_DATA or errno_ret is None:
+        return value | (EPERM if value in _MAX_DATA else 0)
+    if not 0 <= errno_ret <= _MAX_DATA[value]:
+        raise SpecError(f"{field}: errno {errno_ret}: {name} takes 0 to {_MAX_DATA[value]}")
+    return value | errno_ret
 
 
 def _rules(section: "Seccomp") -> "list[Rule]":
@@ -233,4 +242,8 @@ def _flags(section: "Seccomp") -> int:
     syscalls = section.get("syscalls") or ()
     if any(syscall["action"] == "SCMP_ACT_NOTIFY" for syscall in syscalls):
         bits |= SECCOMP_FILTER_FLAG_NEW_LISTENER
+    elif bits & seccomp.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV:
+        raise SpecError(
+            "linux.seccomp.flags: SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV needs SCMP_ACT_NOTIFY"
+        )
     return bits

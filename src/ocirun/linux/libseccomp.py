@@ -8,13 +8,14 @@ no search for a compiler or ldconfig, and no need of the library to import this.
 """
 
 import _struct
-import ctypes
+import ctypes  # noqa: TID253  (this module is imported late, as a whole)
 import errno
 import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Self
 
 SONAME = "libseccomp.so.2"
 
@@ -67,7 +68,8 @@ class Library:
         """Return the token of an architecture, such as `x86_64` or `mipsel64n32`."""
         token = int(self._lib.seccomp_arch_resolve_name(name.encode()))
         if token == 0:
-            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), name)
+            # Known since 2.5.0 or later: riscv64, loongarch64.
+            raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP), name)
         return token
 
     def syscall_number(self, name: str, token: int) -> int:
@@ -106,7 +108,7 @@ class Filter:
         self._lib = lib
         self._context = ctypes.c_void_p(context)
 
-    def __enter__(self) -> "Filter":
+    def __enter__(self) -> "Self":
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -11,7 +11,7 @@ import errno
 import os
 
 from ocirun.linux.seccomp_cache import SECCOMP_FILTER_FLAG_NEW_LISTENER, actions_avail
-from ocirun.linux.seccomp_enosys import INSTRUCTION, prologue
+from ocirun.linux.seccomp_enosys import INSTRUCTION, RETURN_ENOSYS, prologue
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def available_actions() -> list[str]:
 
 def available_flags() -> int:
     """Return the bits of those filter flags known here that the running kernel takes."""
-    from ocirun.linux.libseccomp import Library  # noqa: PLC0415  (ctypes is dear)
+    from ocirun.linux.libseccomp import Library
 
     library = Library()
     found = 0
@@ -83,14 +83,14 @@ def available_flags() -> int:
 
 def library_version() -> tuple[int, int, int]:
     """Return the version of libseccomp; OSError(ELIBACC) where it is missing."""
-    from ocirun.linux.libseccomp import Library  # noqa: PLC0415  (ctypes is dear)
+    from ocirun.linux.libseccomp import Library
 
     return Library().version()
 
 
 def library_path() -> str:
     """Return the file that libseccomp was loaded from; empty if that cannot be told."""
-    from ocirun.linux.libseccomp import loaded_path  # noqa: PLC0415  (ctypes is dear)
+    from ocirun.linux.libseccomp import loaded_path
 
     return loaded_path()
 
@@ -103,7 +103,7 @@ def compile_rules(default: int, architectures: "Sequence[str]", rules: "Sequence
     missing, OSError(E2BIG) that the kernel would not take so long a program; else the
     file name of the error is the system call or the architecture that was refused.
     """
-    from ocirun.linux.libseccomp import NO_SUCH_SYSCALL, Library  # noqa: PLC0415  (ctypes is dear)
+    from ocirun.linux.libseccomp import NO_SUCH_SYSCALL, Library
 
     library = Library()
     native = library.native_architecture()
@@ -127,7 +127,7 @@ def compile_rules(default: int, architectures: "Sequence[str]", rules: "Sequence
                 filter_.add_rule(number, action, group, name)
         program = filter_.export()
 
-    if default & ~SECCOMP_RET_DATA not in _PERMISSIVE:
+    if default & ~SECCOMP_RET_DATA not in _PERMISSIVE and default != RETURN_ENOSYS:
         program = prologue(_last_numbers(library, tokens, rules)) + program
     if len(program) > BPF_MAXINSNS * INSTRUCTION.size:
         raise OSError(errno.E2BIG, os.strerror(errno.E2BIG), "program")
