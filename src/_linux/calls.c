@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One function for each system call, named as its man page. */
+#include "module.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <linux/openat2.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+static PyObject *number_or_error(long result)
+{
+	if (result < 0)
+		return PyErr_SetFromErrno(PyExc_OSError);
+	return PyLong_FromLong(result);
+}
+
+PyObject *linux_openat2(PyObject *module, PyObject *args)
+{
+	struct open_how how = { 0 };
+	unsigned long long flags, mode, resolve;
+	PyObject *path;
+	int dirfd;
+	long fd;
+
+	(void)module;
+	if (!PyArg_ParseTuple(args, "iO&KKK", &dirfd, PyUnicode_FSConverter, &path, &flags, &mode,
+			      &resolve))
+		return NULL;
+	how.flags = flags | O_CLOEXEC;
+	how.mode = mode;
+	how.resolve = resolve;
+	do {
+		/* EAGAIN: something was renamed while ".." was resolved */
+		fd = syscall(SYS_openat2, dirfd, PyBytes_AsString(path), &how, sizeof(how));
+	} while (fd < 0 && (errno == EINTR || errno == EAGAIN));
+	if (fd < 0) {
+		PyErr_SetFromErrnoWithFilenameObject(PyExc_OSError, path);
+		Py_DECREF(path);
+		return NULL;
+	}
+	Py_DECREF(path);
+	return PyLong_FromLong(fd);
+}
+
+PyObject *linux_fstatfs_type(PyObject *module, PyObject *args)
+{
+	struct statfs found;
+	int fd;
+
+	(void)module;
+	if (!PyArg_ParseTuple(args, "i", &fd))
+		return NULL;
+	if (fstatfs(fd, &found))
+		return PyErr_SetFromErrno(PyExc_OSError);
+	return PyLong_FromLong((long)found.f_type);
+}
+
+PyObject *linux_bpf(PyObject *module, PyObject *args)
+{
+	Py_buffer attr;
+	long result;
+	int command;
+
+	(void)module;
+	if (!PyArg_ParseTuple(args, "iw*", &command, &attr))
+		return NULL;
+	Py_BEGIN_ALLOW_THREADS
+	result = syscall(SYS_bpf, command, attr.buf, attr.len);
+	Py_END_ALLOW_THREADS
+	PyBuffer_Release(&attr);
+	return number_or_error(result);
+}
+
+PyObject *linux_prctl(PyObject *module, PyObject *args)
+{
+	unsigned long a2 = 0, a3 = 0, a4 = 0, a5 = 0;
+	int option;
+
+	(void)module;
+	if (!PyArg_ParseTuple(args, "i|kkkk", &option, &a2, &a3, &a4, &a5))
+		return NULL;
+	return number_or_error(prctl(option, a2, a3, a4, a5));
+}
+
+PyObject *linux_setns(PyObject *module, PyObject *args)
+{
+	int fd, type;
+
+	(void)module;
+	if (!PyArg_ParseTuple(args, "ii", &fd, &type))
+		return NULL;
+	if (setns(fd, type))
+		return PyErr_SetFromErrno(PyExc_OSError);
+	Py_RETURN_NONE;
+}
+
+PyObject *linux_unshare(PyObject *module, PyObject *args)
+{
+	int flags;
+
+	(void)module;
+	if (!PyArg_ParseTuple(args, "i", &flags))
+		return NULL;
+	if (unshare(flags))
+		return PyErr_SetFromErrno(PyExc_OSError);
+	Py_RETURN_NONE;
+}
+
+PyObject *linux_open_tree(PyObject *module, PyObject *args)
+{
+	unsigned int flags;
+	PyObject *path;
+	int dirfd;
+	long fd;
+
+	(void)module;
+	if (!PyArg_ParseTuple(args, "iO&I", &dirfd, PyUnicode_FSConverter, &path, &flags))
+		return NULL;
+	fd = syscall(SYS_open_tree, dirfd, PyBytes_AsString(path), flags | OPEN_TREE_CLOEXEC);
+	if (fd < 0)
+		PyErr_SetFromErrnoWithFilenameObject(PyExc_OSError, path);
+	Py_DECREF(path);
+	return fd < 0 ? NULL : PyLong_FromLong(fd);
+}
+
+PyObject *linux_mount_setattr(PyObject *module, PyObject *args)
+{
+	unsigned long long set, clear, propagation;
+	struct mount_attr attr = { 0 };
+	unsigned int flags;
+	int fd, userns_fd;
+
+	(void)module;
+	if (!PyArg_ParseTuple(args, "iIKKKi", &fd, &flags, &set, &clear, &propagation, &userns_fd))
+		return NULL;
+	attr.attr_set = set;
+	attr.attr_clr = clear;
+	attr.propagation = propagation;
+	attr.userns_fd = userns_fd < 0 ? 0 : (unsigned long long)userns_fd;
+	if (syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH | flags, &attr, sizeof(attr)))
+		return PyErr_SetFromErrno(PyExc_OSError);
+	Py_RETURN_NONE;
+}

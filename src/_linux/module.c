@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ocirun._linux: the system calls that CPython does not offer, and the start of
+ * a process.  Numbers and bytes in, numbers out; every decision is made in Python.
+ */
+#include "module.h"
+
+static PyMethodDef methods[] = {
+	{ "spawn", linux_spawn, METH_VARARGS,
+	  "spawn(fd, path, argv, env, keep, stdio, cwd_fd) -> pid\n\n"
+	  "Start a program with vfork(2): the file of descriptor fd, or path if fd is -1.\n"
+	  "argv and env are tuples of bytes, keep the descriptors that stay open in it,\n"
+	  "stdio three descriptors (-1: inherit).  The caller reaps the process." },
+	{ "openat2", linux_openat2, METH_VARARGS,
+	  "openat2(dirfd, path, flags, mode, resolve) -> fd, close-on-exec" },
+	{ "fstatfs_type", linux_fstatfs_type, METH_VARARGS,
+	  "fstatfs_type(fd) -> f_type of fstatfs(2)" },
+	{ "bpf", linux_bpf, METH_VARARGS, "bpf(command, attr) -> result; attr is a bytearray" },
+	{ "prctl", linux_prctl, METH_VARARGS, "prctl(option, a2, a3, a4, a5) -> result" },
+	{ "setns", linux_setns, METH_VARARGS, "setns(fd, nstype)" },
+	{ "unshare", linux_unshare, METH_VARARGS, "unshare(flags)" },
+	{ "open_tree", linux_open_tree, METH_VARARGS,
+	  "open_tree(dirfd, path, flags) -> fd, close-on-exec" },
+	{ "mount_setattr", linux_mount_setattr, METH_VARARGS,
+	  "mount_setattr(fd, flags, set, clear, propagation, userns_fd)" },
+	{ NULL, NULL, 0, NULL },
+};
+
+static struct PyModuleDef definition = {
+	PyModuleDef_HEAD_INIT, "ocirun._linux", NULL, 0, methods, NULL, NULL, NULL, NULL,
+};
+
+PyMODINIT_FUNC PyInit__linux(void)
+{
+	return PyModuleDef_Init(&definition);
+}
