@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Messages between the stub and the engine, over a SOCK_SEQPACKET socket.
+ *
+ * A closed channel means that the engine died: the stub then ends too, at once
+ * and without a word, since nobody is left to hear it.
+ */
+#include "stub.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+int channel_send(const struct stub *stub, u32 kind, int value, const char *text, int fd)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control;
+	size_t length = text ? strlen(text) : 0;
+	struct wire_message message = { kind, stub->index, value, (u32)length };
+	struct iovec part[2] = { { &message, sizeof(message) }, { (void *)(uintptr_t)text, length } };
+	struct msghdr packet;
+	long sent;
+
+	memset(&packet, 0, sizeof(packet));
+	packet.msg_iov = part;
+	packet.msg_iovlen = length ? 2 : 1;
+	if (fd >= 0) {
+		memset(&control, 0, sizeof(control));
+		control.header.cmsg_level = SOL_SOCKET;
+		control.header.cmsg_type = SCM_RIGHTS;
+		control.header.cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
+		packet.msg_control = &control;
+		packet.msg_controllen = sizeof(control);
+	}
+	do {
+		sent = sys3(SYS_sendmsg, stub->channel, &packet, MSG_NOSIGNAL);
+	} while (sent == -EINTR);
+	return sent < 0 ? (int)sent : 0;
+}
+
+/* Waits for WIRE_GO; its text, NUL-terminated, goes to `text` if there is room. */
+int channel_wait(struct stub *stub, char *text, size_t size)
+{
+	struct wire_message message;
+	struct iovec part[2] = { { &message, sizeof(message) }, { text, size ? size - 1 : 0 } };
+	struct msghdr packet;
+	long got;
+
+	memset(&packet, 0, sizeof(packet));
+	packet.msg_iov = part;
+	packet.msg_iovlen = size ? 2 : 1;
+	do {
+		got = sys3(SYS_recvmsg, stub->channel, &packet, 0);
+	} while (got == -EINTR);
+	if (got <= 0)
+		return -ECONNRESET;
+	if (got < (long)sizeof(message) || message.kind != WIRE_GO || packet.msg_flags & MSG_TRUNC)
+		return -EPROTO;
+	if (size)
+		text[got - (long)sizeof(message)] = '\0';
+	return 0;
+}
+
+/*
+ * Waits until somebody connects and says WIRE_GO; that connection becomes the
+ * channel.  One that goes away without a word is forgotten: whoever was killed
+ * between the two may try again.
+ */
+int channel_accept(struct stub *stub, int listener)
+{
+	for (;;) {
+		long fd = sys4(SYS_accept4, listener, 0, 0, SOCK_CLOEXEC);
+
+		if (fd == -EINTR || fd == -ECONNABORTED)
+			continue;
+		if (fd < 0)
+			return (int)fd;
+		stub->channel = (int)fd;
+		if (!channel_wait(stub, NULL, 0))
+			return 0;
+		sys_close(stub->channel);
+		stub->channel = -1;
+	}
+}
+
+int op_SYNC(struct stub *stub, const u64 *arg)
+{
+	int error = channel_send(stub, WIRE_SYNC, (int)arg[0], NULL, -1);
+
+	if (!error)
+		error = channel_wait(stub, NULL, 0);
+	if (error == -ECONNRESET || error == -EPIPE)
+		stub_exit(1);
+	return error;
+}
+
+/*
+ * START LISTENER: report that all is ready, and wait for the word to start.  With
+ * an empty slot the engine stays and gives it; otherwise the engine goes, and it
+ * comes from whoever connects to the listening socket.
+ */
+int op_START(struct stub *stub, const u64 *arg)
+{
+	int listener = slot_get(stub, arg[0]);
+	int error = channel_send(stub, WIRE_READY, 0, NULL, -1);
+
+	if (!error)
+		error = channel_wait(stub, NULL, 0);
+	if (error == -ECONNRESET || error == -EPIPE)
+		stub_exit(1);
+	if (error || listener < 0)
+		return error;
+	sys_close(stub->channel);
+	stub->channel = -1;
+	return channel_accept(stub, listener);
+}

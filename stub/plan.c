@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reading the plan, and carrying it out one operation after the other.
+ *
+ * The plan comes from the engine, which is trusted; every offset is checked all
+ * the same, so that a bug there is an error here and not a wild pointer.
+ */
+#include "stub.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+struct handler {
+	operation run;
+	u32 argc;
+};
+
+static const struct handler handlers[] = {
+#define X(name, number, arguments) [number] = { op_##name, arguments },
+	WIRE_OPERATIONS(X)
+#undef X
+};
+
+int plan_map(struct stub *stub, int fd)
+{
+	const struct wire_plan *plan;
+	long address, size;
+
+	size = sys3(SYS_lseek, fd, 0, 2);
+	if (size < (long)sizeof(*plan) || size > (1L << 30))
+		return -EPROTO;
+	/* Private and writable: tables of strings become pointers in place. */
+	address = sys6(SYS_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	if (address < 0 && address > -4096)
+		return (int)address;
+	sys_close(fd);
+	stub->plan = (char *)address;
+	stub->size = (u32)size;
+	plan = (const struct wire_plan *)stub->plan;
+	if (plan->magic != WIRE_MAGIC || plan->version != WIRE_VERSION)
+		return -EPROTO;
+	if (plan->size != stub->size || stub->plan[size - 1] != '\0')
+		return -EPROTO;
+	return 0;
+}
+
+/* Returns NULL for an offset outside of the plan; the last byte of a plan is NUL. */
+const char *plan_text(const struct stub *stub, u64 offset)
+{
+	return offset && offset < stub->size ? stub->plan + offset : NULL;
+}
+
+/* Turns the offsets of a table into pointers; a table can be used once. */
+char **plan_table(struct stub *stub, u64 offset)
+{
+	u64 *entry;
+	char **table;
+
+	if (!offset || offset % sizeof(u64) || offset + sizeof(u64) > stub->size)
+		return NULL;
+	table = (char **)(stub->plan + offset);
+	for (entry = (u64 *)(stub->plan + offset); *entry; entry++) {
+		if ((char *)(entry + 2) > stub->plan + stub->size)
+			return NULL;
+		if (*entry == WIRE_HOME)
+			*entry = (u64)(uintptr_t)stub->home;
+		else if (*entry < stub->size)
+			*entry += (u64)(uintptr_t)stub->plan;
+		else
+			return NULL;
+	}
+	return table;
+}
+
+int slot_get(const struct stub *stub, u64 slot)
+{
+	return slot < WIRE_SLOTS ? stub->slot[slot] : -1;
+}
+
+/* Gives the descriptor to the slot, which closes the one that it had. */
+int slot_set(struct stub *stub, u64 slot, int fd)
+{
+	if (slot >= WIRE_SLOTS) {
+		sys_close(fd);
+		return -EPROTO;
+	}
+	if (stub->slot[slot] >= 0)
+		sys_close(stub->slot[slot]);
+	stub->slot[slot] = fd;
+	return 0;
+}
+
+int plan_run(struct stub *stub)
+{
+	const struct wire_plan *plan = (const struct wire_plan *)stub->plan;
+	u64 at = sizeof(*plan);
+
+	for (stub->index = 0; stub->index < plan->ops; stub->index++) {
+		const struct wire_op *op = (const struct wire_op *)(stub->plan + at);
+		int error;
+
+		if (at + sizeof(*op) > stub->size)
+			return -EPROTO;
+		at += sizeof(*op) + op->argc * sizeof(u64);
+		if (at > stub->size || op->code >= ARRAY_SIZE(handlers))
+			return -EPROTO;
+		if (!handlers[op->code].run || handlers[op->code].argc != op->argc)
+			return -EPROTO;
+		if (stub->index == plan->fail_at)
+			return -EIO;
+		error = handlers[op->code].run(stub, op->arg);
+		if (error < 0)
+			return error;
+	}
+	/* EXEC is the last operation of every plan and does not return. */
+	return -EPROTO;
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the engine and the stub say to each other.
+ *
+ * The plan is one block of memory: struct wire_plan, then `ops` operations one
+ * after the other, then strings and tables.  An argument is a number; a string
+ * is the offset of its first byte from the start of the plan, and ends with NUL;
+ * a table is the offset of u64 offsets of strings and ends with 0.
+ *
+ * A slot is the number of one of the stub's descriptors.  An operation on an
+ * empty slot does nothing, which is how "if the path exists" is said.
+ *
+ * src/ocirun/engine/wire.py has the same numbers; tests/style compares them.
+ */
+#ifndef OCIRUN_WIRE_H
+#define OCIRUN_WIRE_H
+
+#include "sys.h"
+
+#define WIRE_MAGIC   0x4e55524f
+#define WIRE_VERSION 1
+#define WIRE_SLOTS   64
+#define WIRE_TEXT    4096
+#define WIRE_HOME    (~0ULL) /* in a table: the text that HOME got */
+
+/* X(name, number, arguments) */
+#define WIRE_OPERATIONS(X)        \
+	X(FD, 1, 2)               \
+	X(CLOSE, 2, 1)            \
+	X(WRITE, 3, 2)            \
+	X(WRITE_AT, 4, 3)         \
+	X(SETNS, 5, 2)            \
+	X(UNSHARE, 6, 1)          \
+	X(CLONE, 7, 2)            \
+	X(SYNC, 8, 1)             \
+	X(PRCTL, 9, 3)            \
+	X(SETSID, 10, 0)          \
+	X(IDENTITY, 11, 2)        \
+	X(GROUPS, 12, 2)          \
+	X(HOSTNAME, 13, 1)        \
+	X(DOMAINNAME, 14, 1)      \
+	X(OPEN, 15, 2)            \
+	X(OPEN_PROC, 16, 2)       \
+	X(OPEN_TREE, 17, 3)       \
+	X(CLONE_TREE, 18, 3)      \
+	X(RESOLVE, 19, 4)         \
+	X(TARGET, 20, 5)          \
+	X(FSOPEN, 21, 2)          \
+	X(FSCONFIG, 22, 3)        \
+	X(FSMODE, 23, 2)          \
+	X(FSMOUNT, 24, 3)         \
+	X(SETATTR, 25, 6)         \
+	X(ATTACH, 26, 2)          \
+	X(PARENT_PRIVATE, 27, 1)  \
+	X(MKNOD, 28, 6)           \
+	X(SYMLINK, 29, 4)         \
+	X(MASK, 30, 3)            \
+	X(PIVOT_ROOT, 31, 1)      \
+	X(MOVE_ROOT, 32, 1)       \
+	X(CHROOT, 33, 1)          \
+	X(FCHDIR, 34, 1)          \
+	X(CHDIR, 35, 2)           \
+	X(CONSOLE, 36, 4)         \
+	X(STDIO_OWNER, 37, 1)     \
+	X(BOUNDING, 38, 1)        \
+	X(CAPABILITIES, 39, 4)    \
+	X(UMASK, 40, 1)           \
+	X(KEYRING, 41, 3)         \
+	X(SECCOMP, 42, 4)         \
+	X(HOME, 43, 2)            \
+	X(PROGRAM, 44, 1)         \
+	X(START, 45, 1)           \
+	X(HOOK, 46, 7)            \
+	X(EXEC, 47, 2)            \
+	X(CLOEXEC, 48, 1)         \
+	X(NULL_STDIO, 49, 1)        \
+	X(LOOPBACK, 50, 0)         \
+	X(MKDIR, 51, 2)
+
+enum wire_code {
+#define X(name, number, arguments) WIRE_OP_##name = (number),
+	WIRE_OPERATIONS(X)
+#undef X
+};
+
+struct wire_plan {
+	u32 magic;
+	u32 version;
+	u32 size;
+	u32 ops;
+	u32 fail_at; /* for tests: refuse this operation with EIO; 0xffffffff for none */
+	u32 unused;
+};
+
+struct wire_op {
+	u32 code;
+	u32 argc;
+	u64 arg[];
+};
+
+/* Messages, one SOCK_SEQPACKET packet each; `length` bytes of text follow. */
+enum wire_kind {
+	WIRE_PID = 1,    /* stub: the container's process is `value` */
+	WIRE_SYNC = 2,   /* stub: reached synchronisation point `value`, waiting */
+	WIRE_FD = 3,     /* stub: here is a descriptor, of what `value` says */
+	WIRE_ERROR = 4,  /* stub: operation `index` failed with errno `value`; text: more */
+	WIRE_GO = 5,     /* engine: go on; text: what was asked for */
+	WIRE_READY = 6,  /* stub: all is done but to start the program */
+};
+
+struct wire_message {
+	u32 kind;
+	u32 index;
+	int value;
+	u32 length;
+};
+
+/* What TARGET and RESOLVE take as flags. */
+#define TARGET_FILE       1 /* make a file, not a directory, if nothing is there */
+#define TARGET_ORDINARY   2 /* no symbolic link on the way, and a directory at the end */
+#define TARGET_IN_PROC    4 /* may lie on a procfs */
+#define RESOLVE_OPTIONAL  1 /* leave the slot empty if there is nothing */
+#define RESOLVE_DIRECTORY 2
+
+/* What CHDIR takes. */
+#define CHDIR_IF_ALLOWED 1 /* EACCES: leave it to the next CHDIR */
+#define CHDIR_IF_NEEDED  2 /* only if the one before could not */
+
+#endif
