@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the parent does for the container at the points where the stub waits for it."""
+
+import os
+
+from ocirun.engine import process, wire
+from ocirun.errors import KernelError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ocirun.engine.create import Creation
+    from ocirun.engine.stub import Message
+    from ocirun.spec.model import Process
+
+
+def serve(creation: "Creation") -> None:
+    """Answer the stub until it is ready, or raise what went wrong."""
+    conversation = creation.conversation
+    assert conversation
+    while True:
+        message = conversation.next()
+        creation.adopt(conversation.pid)
+        if message.kind == wire.READY:
+            set_rlimits(conversation.pid, creation.spec["process"])
+            return
+        if message.kind == wire.FD:
+            conversation.go(_take_descriptor(creation, message))
+        else:
+            _synchronise(creation, message.value)
+            conversation.go()
+
+
+def _synchronise(creation: "Creation", point: int) -> None:
+    if point == process.SYNC_MAPPINGS:
+        from ocirun.engine import idmap
+
+        linux = creation.spec.get("linux", {})
+        idmap.write_mappings(
+            creation.state.pid,
+            linux.get("uidMappings", []),
+            linux.get("gidMappings", []),
+            privileged=creation.setting.privileged,
+        )
+        return
+    from ocirun.engine import hooks
+
+    creation.state.save()
+    for kind in ("prestart", "createRuntime"):
+        hooks.run(
+            creation.spec.get("hooks", {}),
+            kind,
+            lambda: creation.hook_state("creating"),
+            creation.state.bundle,
+        )
+
+
+def _take_descriptor(creation: "Creation", message: "Message") -> bytes:
+    if message.value == process.SYNC_HOME:
+        return home(message.fd, creation.spec["process"])
+    if creation.request.console_socket:
+        from ocirun.engine import terminal
+
+        try:
+            terminal.send(creation.request.console_socket, message.fd, message.text)
+        finally:
+            os.close(message.fd)
+    else:
+        creation.terminal_fd = message.fd
+    return b""
+
+
+def home(fd: int, wanted: "Process") -> bytes:
+    """Give "HOME=..." from the container's passwd(5), and close its descriptor."""
+    from ocirun.engine import passwd
+
+    found = "/"
+    if fd >= 0:
+        try:
+            found = passwd.home_directory(fd, wanted.get("user", {}).get("uid", 0))
+        finally:
+            os.close(fd)
+    return b"HOME=" + os.fsencode(found)
+
+
+def set_rlimits(pid: int, wanted: "Process") -> None:
+    """Set the limits from outside: inside there may be no right to, and they could hinder us."""
+    limits = wanted.get("rlimits")
+    if not limits:
+        return
+    from resource import prlimit
+
+    from ocirun.linux import rlimit
+
+    for index, limit in enumerate(limits):
+        soft, hard = limit["soft"], limit["hard"]
+        try:
+            prlimit(pid, rlimit.NUMBERS[limit["type"]], (rlimit.signed(soft), rlimit.signed(hard)))
+        except (OSError, ValueError) as error:
+            said = error.strerror if isinstance(error, OSError) else str(error)
+            raise KernelError(
+                f"process.rlimits[{index}]: set {limit['type']} to {soft}:{hard}:"
+                f" {(said or '').lower()}",
+                "a hard limit can only be raised with CAP_SYS_RESOURCE",
+            ) from error

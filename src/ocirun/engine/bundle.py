@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A bundle: the directory with `config.json` and, mostly, the root filesystem (bundle.md)."""
+
+import os
+import stat
+
+from ocirun.errors import KernelError, SpecError
+from ocirun.spec import load, validate
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ocirun.spec.model import Spec
+
+#: no config that means something is larger; the limit keeps a mistake from eating the memory
+SIZE_MAX = 16 * 1024 * 1024
+
+
+def read_config(bundle: str) -> tuple["Spec", bytes]:
+    """Read and check config.json; give it parsed, and the bytes as they were."""
+    path = f"{bundle}/config.json"
+    try:
+        # NONBLOCK: to open a FIFO would otherwise wait for a writer.
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    except FileNotFoundError:
+        if not os.path.isdir(bundle):
+            raise SpecError(f"bundle {bundle}: no such directory", "give it with --bundle") from None
+        raise SpecError(
+            f"JSON specification file config.json not found: {path}: no such file or directory",
+            "ocirun spec makes one",
+        ) from None
+    except OSError as error:
+        raise KernelError(f"open {path}: {(error.strerror or '').lower()}") from error
+    try:
+        data = _read_regular(fd, path)
+    finally:
+        os.close(fd)
+    return validate.validate(load.parse(data, path)), data
+
+
+def _read_regular(fd: int, path: str) -> bytes:
+    found = os.fstat(fd)
+    if not stat.S_ISREG(found.st_mode):
+        raise SpecError(f"{path}: not a regular file")
+    chunks = []
+    size = 0
+    while chunk := os.read(fd, 1 << 20):
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > SIZE_MAX:
+            raise SpecError(f"{path}: larger than {SIZE_MAX >> 20} MiB")
+    return b"".join(chunks)
+
+
+def find_rootfs(spec: "Spec", bundle: str) -> str:
+    """Give the absolute path of the root filesystem, which must be a directory."""
+    path = os.path.normpath(os.path.join(bundle, spec["root"]["path"]))
+    try:
+        found = os.lstat(path)
+    except OSError as error:
+        raise SpecError(
+            f"root.path: {path}: {(error.strerror or '').lower()}",
+            "unpack a root filesystem there",
+        ) from error
+    if stat.S_ISLNK(found.st_mode):
+        raise SpecError(f"root.path: {path} is a symbolic link", "name the directory itself")
+    if not stat.S_ISDIR(found.st_mode):
+        raise SpecError(f"root.path: {path}: not a directory")
+    if path == "/":
+        raise SpecError("root.path: / is the host's own root", "bind what you need of it instead")
+    return path

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Mounts of the type `cgroup`: the container's view of its own cgroups (cgroups(7)).
+
+On v2 it is one filesystem.  On v1 it is a tmpfs with a directory for each hierarchy:
+mounted anew inside a cgroup namespace, otherwise bound from the container's cgroup.
+"""
+
+import os
+
+from ocirun.engine import mounts
+from ocirun.engine.wire import NO_SLOT
+from ocirun.linux.mount import NODEV, NOEXEC, NOSUID, RDONLY, Options
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ocirun.engine.setting import Setting
+    from ocirun.engine.wire import Plan
+    from ocirun.linux.cgroup.layout import Hierarchy
+
+_USUAL = NOSUID | NODEV | NOEXEC
+
+
+def add_cgroup(plan: "Plan", setting: "Setting", where: str, options: Options) -> None:
+    """Append the mount of the cgroups at `where`."""
+    from ocirun.linux.cgroup import layout
+
+    host = layout.read()
+    if host.version == 2:
+        _add_v2(plan, setting, where, options)
+    else:
+        _add_v1(plan, setting, where, options, host.v1)
+
+
+def _add_v2(plan: "Plan", setting: "Setting", where: str, options: Options) -> None:
+    if setting.namespaces.private("user") and not setting.namespaces.private("cgroup"):
+        # The kernel mounts cgroup2 only for the owner of the cgroup namespace.
+        mounts.add_bind(plan, setting, "/sys/fs/cgroup", where, _bound(options))
+        return
+    target = mounts.add_target(plan, setting, where, NO_SLOT)
+    tree = plan.slot()
+    mounts.add_new_filesystem(plan, tree, target, "cgroup2", "cgroup", options)
+    mounts.finish(plan, tree, target, options)
+
+
+def _add_v1(
+    plan: "Plan",
+    setting: "Setting",
+    where: str,
+    options: Options,
+    hierarchies: "list[Hierarchy]",
+) -> None:
+    target = mounts.add_target(plan, setting, where, NO_SLOT)
+    tree = plan.slot()
+    top = Options(["nosuid", "nodev", "noexec", "mode=755"])
+    top.propagation = options.propagation
+    mounts.add_new_filesystem(plan, tree, target, "tmpfs", "tmpfs", top)
+    mounts.finish(plan, tree, target, top)
+    for hierarchy in hierarchies:
+        name = os.path.basename(hierarchy.mount)
+        if "cgroup" in setting.namespaces.made:
+            _add_hierarchy(plan, setting, f"{where}/{name}", name, options)
+        else:
+            source = hierarchy.own_directory()
+            if setting.cgroup:
+                source = setting.cgroup.paths.get(hierarchy.controllers[0], source)
+            mounts.add_bind(plan, setting, source, f"{where}/{name}", _bound(options))
+        if "," in name:
+            for single in name.split(","):
+                plan.add("SYMLINK", setting.root_slot, name, f"{where}/{single}", 0)
+    if options.set & RDONLY:
+        # Only now: the directories above had to be made in it.
+        late = plan.slot()
+        plan.add("RESOLVE", late, setting.root_slot, where, 0)
+        plan.add("SETATTR", late, RDONLY, 0, 0, 0, 0)
+        plan.release(late)
+
+
+def _add_hierarchy(
+    plan: "Plan", setting: "Setting", where: str, name: str, options: Options
+) -> None:
+    inner = Options([])
+    inner.set = _USUAL | options.set & RDONLY
+    inner.data = [f"name={name}"] if name == "systemd" else name.split(",")
+    target = mounts.add_target(plan, setting, where, NO_SLOT)
+    tree = plan.slot()
+    # Read-only as a mount: the filesystem itself is the host's.
+    mounts.add_new_filesystem(plan, tree, target, "cgroup", "cgroup", inner, shared=True)
+    mounts.finish(plan, tree, target, inner)
+
+
+def _bound(options: Options) -> Options:
+    bound = Options(["rbind"])
+    bound.set = options.set
+    bound.clear = options.clear
+    bound.propagation = options.propagation
+    return bound

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The container's cgroups: where they are, what limits they get, and doing without them.
+
+Without root there may be no cgroup that we can make.  Then a container that asks for
+no limit runs without one; a limit that cannot be set is an error.
+"""
+
+from ocirun.engine import resources
+from ocirun.errors import KernelError, StateError
+from ocirun.linux import cgroup as linux_cgroup
+from ocirun.linux.cgroup.settings import SettingError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ocirun.linux.cgroup import Cgroup
+    from ocirun.spec.model import Linux
+
+
+def locate(linux: "Linux", container_id: str, *, rootless: bool) -> "Cgroup | None":
+    """Plan the container's cgroups without making anything; None on a host that has none."""
+    path = linux.get("cgroupsPath", "")
+    if path and not path.startswith("/"):
+        path = path.lstrip("./")
+    try:
+        return linux_cgroup.plan(path or container_id)
+    except OSError as error:
+        if rootless and not linux.get("cgroupsPath") and not linux.get("resources"):
+            return None
+        raise KernelError(
+            f"find the cgroups of this host: {(error.strerror or '').lower()}",
+            "mount cgroup2 on /sys/fs/cgroup",
+        ) from error
+
+
+def create(cgroup: "Cgroup", linux: "Linux", *, rootless: bool) -> "Cgroup | None":
+    """Make the cgroups and set their limits; None if an ordinary user has to do without."""
+    try:
+        cgroup.create(tolerant=rootless)
+        if not cgroup.paths:
+            return _refused(cgroup, linux)
+        if cgroup.existed():
+            _check_existing(cgroup)
+        _apply(cgroup, linux, rootless=rootless)
+    except BaseException as error:
+        cgroup.discard()
+        if isinstance(error, SettingError):
+            raise resources.explain(error, cgroup.version) from error
+        if isinstance(error, OSError):
+            raise KernelError(
+                f"make the cgroup: {error.filename or '?'}: {(error.strerror or '').lower()}",
+                _hint(rootless=rootless),
+            ) from error
+        raise
+    return cgroup
+
+
+def _apply(cgroup: "Cgroup", linux: "Linux", *, rootless: bool) -> None:
+    limits = linux.get("resources", {})
+    cgroup.write(resources.settings(limits, cgroup.version))
+    rules = resources.device_rules(linux)
+    try:
+        cgroup.allow_devices(rules)
+    except OSError:
+        # An ordinary user cannot make device nodes anyway.
+        if not rootless:
+            raise
+
+
+def _refused(cgroup: "Cgroup", linux: "Linux") -> None:
+    error = next(iter(cgroup.refused.values()))
+    if linux.get("cgroupsPath") or linux.get("resources", {}).keys() - {"devices"}:
+        raise KernelError(
+            f"make the cgroup: {error.filename}: {(error.strerror or '').lower()}",
+            _hint(rootless=True),
+        ) from error
+
+
+def _check_existing(cgroup: "Cgroup") -> None:
+    where = next(iter(cgroup.paths.values()))
+    if cgroup.frozen():
+        raise StateError(
+            f"linux.cgroupsPath: {where}: the cgroup is frozen",
+            "thaw it, or choose another path",
+        )
+    if cgroup.populated():
+        raise StateError(
+            f"linux.cgroupsPath: {where}: container's cgroup is not empty",
+            "choose another path, or stop the processes in it",
+        )
+
+
+def _hint(*, rootless: bool) -> str:
+    if rootless:
+        return (
+            "ask root to delegate a cgroup to you, or leave out"
+            " linux.cgroupsPath and linux.resources"
+        )
+    return "is this cgroup file system writable here?"

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One conversation with a stub, from its start to the end of its plan.
+
+The arrows are drawn in `ocirun.engine.stub`.
+"""
+
+import os
+
+from ocirun.engine import stub, wire
+from ocirun.errors import KernelError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ocirun.engine.wire import Plan
+
+
+class Conversation:
+    """A running stub: its processes, which are our children, and the channel to it."""
+
+    __slots__ = ("_channel", "_clones", "_early", "_found", "_plan", "_waited_for", "pid")
+
+    def __init__(self, plan: "Plan", fds: "Iterable[int]", fail_at: int = wire.NEVER) -> None:
+        self._plan = plan
+        self._clones = sum(operation.name == "CLONE" for operation in plan.operations)
+        #: index of the CLONE operation -> pid that it reported
+        self._found: dict[int, int] = {}
+        self._early: list[stub.Message] = []
+        self._waited_for: set[int] = set()
+        #: the process that carries the plan out, once all clones are known
+        self.pid, self._channel = stub.start(plan.encode(fail_at), fds)
+        self._found[-1] = self.pid
+
+    def next(self) -> stub.Message:
+        """Wait for a message that wants an answer; raise what the stub reports."""
+        while True:
+            if self._early and len(self._found) > self._clones:
+                return self._early.pop(0)
+            message = self._channel.receive()
+            if message is None:
+                raise self._died()
+            if message.kind == wire.ERROR:
+                raise self._failed(message)
+            if message.kind == wire.PID:
+                self._adopt(message)
+            else:
+                # A new process can be faster than the old one that tells its pid.
+                self._early.append(message)
+
+    def _adopt(self, message: stub.Message) -> None:
+        self._found[message.index] = message.value
+        if len(self._found) > self._clones:
+            *ended, self.pid = (self._found[index] for index in sorted(self._found))
+            for pid in ended:
+                self._wait(pid)
+
+    def go(self, text: bytes = b"") -> None:
+        """Answer the message that came last."""
+        try:
+            self._channel.go(text)
+        except OSError:
+            raise self._died() from None
+
+    def until_executed(self) -> None:
+        """Wait for the last operation, after which the channel ends; raise if it failed."""
+        message = self._channel.receive()
+        if message and message.kind == wire.ERROR:
+            raise self._failed(message)
+
+    def close(self) -> None:
+        """Close the channel; a stub that still waits for us then ends."""
+        self._channel.close()
+
+    def kill(self) -> None:
+        """End all processes that are left, and wait for them."""
+        self._channel.close()
+        for pid in self._found.values():
+            if pid not in self._waited_for:
+                # Our own children, not waited for: the pids are still theirs.
+                try:
+                    os.kill(pid, 9)
+                except ProcessLookupError:
+                    pass
+                self._wait(pid)
+
+    def _wait(self, pid: int) -> int:
+        self._waited_for.add(pid)
+        try:
+            return os.waitpid(pid, 0)[1]
+        except ChildProcessError:
+            return 0
+
+    def _failed(self, message: stub.Message) -> KernelError:
+        from ocirun.engine import failure
+
+        try:
+            return failure.explain(self._plan.operations, message)
+        finally:
+            if message.fd >= 0:
+                os.close(message.fd)
+
+    def _died(self) -> KernelError:
+        from ocirun.engine import failure
+
+        return failure.died(self._wait(self.pid))

@@ -1,0 +1,342 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Making a container: from a bundle to a process that waits for its start.
+
+Everything is read and checked before anything is made, and a failure at any step
+takes back all that was made.
+"""
+
+import os
+import time
+
+from ocirun.engine import (
+    answers,
+    bundle as bundles,
+    cgroups,
+    listener,
+    plan as plans,
+    state as states,
+    status,
+    unfinished,
+)
+from ocirun.engine.conversation import Conversation
+from ocirun.engine.namespaces import Namespaces
+from ocirun.engine.process import Program
+from ocirun.engine.setting import Setting
+from ocirun.engine.wire import NEVER
+from ocirun.errors import SpecError
+from ocirun.linux import procfs, userns
+from ocirun.spec import encode
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ocirun.engine.state import State
+    from ocirun.linux.cgroup import Cgroup
+    from ocirun.linux.seccomp_cache import Program as Filter
+    from ocirun.spec.model import Spec
+
+
+class Request:
+    """What to create, and how; the flags of `ocirun create` and `ocirun run`."""
+
+    __slots__ = (
+        "bundle",
+        "console_socket",
+        "fail_at",
+        "id",
+        "no_new_keyring",
+        "no_pivot",
+        "pid_file",
+        "pidfd_socket",
+        "preserve_fds",
+        "root",
+        "rootless",
+        "warn",
+    )
+
+    def __init__(self, root: str, container_id: str, bundle: str = ".") -> None:
+        self.root = root
+        self.id = container_id
+        self.bundle = bundle
+        self.console_socket = ""
+        self.pidfd_socket = ""
+        self.pid_file = ""
+        self.no_pivot = False
+        self.no_new_keyring = False
+        #: how many descriptors from 3 on the program inherits
+        self.preserve_fds = 0
+        self.rootless = os.geteuid() != 0
+        #: called with each warning
+        self.warn: Callable[[str], None] = lambda _: None
+        #: for tests: the operation at which the stub gives up
+        self.fail_at = NEVER
+
+
+class Creation:
+    """A container in the making; `undo` takes back what has been made so far."""
+
+    __slots__ = (
+        "cgroup",
+        "config",
+        "conversation",
+        "fds",
+        "lock",
+        "namespaces",
+        "program",
+        "request",
+        "rootfs",
+        "seccomp",
+        "setting",
+        "spec",
+        "state",
+        "terminal_fd",
+    )
+
+    def __init__(self, request: Request, *, detach: bool) -> None:
+        self.request = request
+        self.fds = plans.Fds()
+        self.conversation: Conversation | None = None
+        self.cgroup: Cgroup | None = None
+        self.lock = -1
+        self.terminal_fd = -1
+        self._read()
+        self._check_terminal(detach=detach)
+
+    def _read(self) -> None:
+        """Read and check all that was asked for; nothing is made yet."""
+        request = self.request
+        states.check_id(request.id)
+        self.spec: Spec
+        request.bundle = os.path.abspath(request.bundle)
+        self.spec, self.config = bundles.read_config(request.bundle)
+        unfinished.refuse(self.spec)
+        if "process" not in self.spec:
+            raise SpecError("process: missing", "say what is to run in process.args")
+        self.rootfs = bundles.find_rootfs(self.spec, request.bundle)
+        self.program = Program(self.spec["process"])
+        self.seccomp = self._compile_seccomp()
+        self.namespaces = Namespaces(self.spec.get("linux", {}).get("namespaces", []))
+
+    def _check_terminal(self, *, detach: bool) -> None:
+        terminal = bool(self.spec["process"].get("terminal"))
+        socket = self.request.console_socket
+        if terminal and detach and not socket:
+            raise SpecError(
+                "cannot allocate tty if ocirun will detach without setting console socket",
+                "give --console-socket, or set process.terminal to false",
+            )
+        if socket and not (terminal and detach):
+            raise SpecError(
+                "cannot use console socket if ocirun will not detach or allocate tty",
+                "leave out --console-socket, or set process.terminal to true and use --detach",
+            )
+
+    def _compile_seccomp(self) -> "Filter | None":
+        section = self.spec.get("linux", {}).get("seccomp")
+        if not section:
+            return None
+        from ocirun.engine import seccomp
+
+        return seccomp.prepare(section, self.request.root)
+
+    def make(self, *, listen: bool) -> None:
+        """Make the container up to the point where only the start is missing."""
+        try:
+            self._claim()
+            self._make_cgroup()
+            self.namespaces.open()
+            if listen:
+                self.fds.listener = listener.listen(self.state.socket_path)
+            self._start_stub()
+            answers.serve(self)
+            self._record()
+        except BaseException:
+            self.undo()
+            raise
+        finally:
+            self._close_fds()
+
+    def _claim(self) -> None:
+        request = self.request
+        self.state, self.lock = states.claim(request.root, request.id)
+        state = self.state
+        state.oci_version = self.spec["ociVersion"]
+        state.bundle = request.bundle
+        state.rootfs = self.rootfs
+        state.created = timestamp(time.time_ns())
+        state.rootless = request.rootless
+        state.own_pids = "pid" in self.namespaces.made
+        state.annotations = self.spec.get("annotations", {})
+        hooks = self.spec.get("hooks", {})
+        for kind in ("poststart", "poststop"):
+            if kind in hooks:
+                state.hooks[kind] = hooks[kind]  # type: ignore[literal-required]
+        self.cgroup = cgroups.locate(
+            self.spec.get("linux", {}), request.id, rootless=request.rootless
+        )
+        if self.cgroup:
+            state.cgroup_paths = self.cgroup.paths
+            state.cgroups_made = missing(self.cgroup.paths)
+        # Before anything is made, so that even after a crash it is known what to remove.
+        state.save()
+        state.save_config(self.config)
+
+    def _make_cgroup(self) -> None:
+        if not self.cgroup:
+            return
+        linux = self.spec.get("linux", {})
+        self.cgroup = cgroups.create(self.cgroup, linux, rootless=self.request.rootless)
+        self.state.cgroup_paths = self.cgroup.paths if self.cgroup else {}
+        self.state.cgroups_made = self.cgroup.made if self.cgroup else []
+        if self.cgroup:
+            self.fds.cgroup_directory = self.cgroup.directory_fd()
+            cloned = self.fds.cgroup_directory >= 0
+            if self.cgroup.version == 1 or not cloned:
+                self.fds.cgroup_files = self.cgroup.attach_fds(cloned=cloned)
+
+    def _start_stub(self) -> None:
+        setting = self._setting()
+        if self.spec.get("hooks"):
+            self.fds.hook_output = os.memfd_create("output", os.MFD_CLOEXEC)
+        self.setting = setting
+        plan = plans.build(
+            setting, self.fds, self.program, self.seccomp, self._hook_state_around_pid()
+        )
+        keep = [*self.fds.all(), *self.namespaces.fds.values()]
+        self.conversation = Conversation(plan, keep, self.request.fail_at)
+
+    def adopt(self, pid: int) -> None:
+        """Remember the container's process, as soon as it is known."""
+        if self.state.pid != pid:
+            self.state.pid = pid
+            self.state.start_time = procfs.start_time(pid)
+
+    def _setting(self) -> Setting:
+        setting = Setting(self.spec, self.request.bundle, self.namespaces)
+        inside = userns.inside()
+        setting.id = self.request.id
+        setting.rootfs = self.rootfs
+        setting.cgroup = self.cgroup
+        setting.privileged = os.geteuid() == 0
+        setting.in_userns = self.namespaces.private("user") or inside
+        setting.may_setgroups = userns.may_setgroups() and not self._has_single_id()
+        setting.no_pivot = self.request.no_pivot
+        setting.no_keyring = self.request.no_new_keyring
+        setting.preserve_fds = self.request.preserve_fds
+        setting.has_own_dev = not _is_dev_bound(self.spec)
+        return setting
+
+    def _has_single_id(self) -> bool:
+        from ocirun.engine import idmap
+
+        mappings = self.spec.get("linux", {}).get("gidMappings", [])
+        if "user" not in self.namespaces.made or os.geteuid() == 0:
+            return False
+        return idmap.is_single(mappings, os.getegid())
+
+    def hook_state(self, word: str) -> str:
+        """Give the state document for a hook that runs now."""
+        return encode.dumps(status.hook_document(self.state, word))
+
+    def _hook_state_around_pid(self) -> tuple[str, str, str]:
+        # The stub fills in the pid, which is another one inside.
+        document = status.hook_document(self.state, "")
+        document.pop("pid", None)
+        before, _, after = encode.dumps(document).partition('"status":""')
+        return before + '"status":"', '","pid":', after
+
+    def _record(self) -> None:
+        self.state.creating = False
+        self.state.save()
+        if self.request.pid_file:
+            write_pid_file(self.request.pid_file, self.state.pid)
+
+    def undo(self) -> None:
+        """Take back everything; the error that made it necessary is the caller's."""
+        if self.conversation:
+            self.conversation.kill()
+        if self.terminal_fd >= 0:
+            os.close(self.terminal_fd)
+            self.terminal_fd = -1
+        if self.cgroup:
+            try:
+                self.cgroup.kill()
+                self.cgroup.remove()
+            except OSError as error:
+                self.request.warn(f"remove the cgroup: {error}")
+        if self.lock >= 0:
+            states.remove_directory(self.state.directory)
+            os.close(self.lock)
+            self.lock = -1
+
+    def _close_fds(self) -> None:
+        for fd in self.fds.all():
+            os.close(fd)
+        self.fds = plans.Fds()
+        self.namespaces.close()
+
+    def conversation_now(self) -> Conversation:
+        """Give the conversation, which there is after make()."""
+        assert self.conversation
+        return self.conversation
+
+    def release(self) -> None:
+        """Let other commands at the container."""
+        if self.lock >= 0:
+            os.close(self.lock)
+            self.lock = -1
+
+
+def missing(paths: dict[str, str]) -> list[str]:
+    """Give the directories, with their parents, that are not there yet, outermost first."""
+    found: set[str] = set()
+    for path in paths.values():
+        while path not in found and not os.path.exists(path):
+            found.add(path)
+            path = os.path.dirname(path)  # noqa: PLW2901
+    return sorted(found, key=len)
+
+
+def _is_dev_bound(spec: "Spec") -> bool:
+    from ocirun.engine.mounts import destination_of
+
+    for mount in spec.get("mounts", ()):
+        if destination_of(mount) == "/dev":
+            options = mount.get("options", [])
+            return "bind" in options or "rbind" in options
+    return False
+
+
+def create(request: Request) -> int:
+    """Create a container that waits for `start`; give the pid of its first process."""
+    creation = Creation(request, detach=True)
+    creation.make(listen=True)
+    creation.conversation_now().go()
+    creation.conversation_now().close()
+    creation.release()
+    return creation.state.pid
+
+
+def timestamp(nanoseconds: int) -> str:
+    """Give a time as RFC 3339 with nanoseconds, in UTC, without trailing zeros."""
+    seconds, rest = divmod(nanoseconds, 1_000_000_000)
+    fraction = f".{rest:09d}".rstrip("0") if rest else ""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + fraction + "Z"
+
+
+def write_pid_file(path: str, pid: int) -> None:
+    """Write the pid so that whoever waits for the file finds it whole."""
+    from ocirun.errors import KernelError
+
+    directory, name = os.path.split(os.path.abspath(path))
+    temporary = f"{directory}/.{name}.{os.getpid()}"
+    try:
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        try:
+            os.write(fd, b"%d" % pid)
+        finally:
+            os.close(fd)
+        os.rename(temporary, path)
+    except OSError as error:
+        raise KernelError(f"write the pid file: {path}: {(error.strerror or '').lower()}") from error

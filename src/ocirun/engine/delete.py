@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Removing a container: its processes, its cgroups, its state, and then the poststop hooks."""
+
+import os
+
+from ocirun.engine import kill, state as states, status
+from ocirun.errors import KernelError, OcirunError, StateError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ocirun.engine.state import State
+
+
+def _silent(_: str) -> None:
+    pass
+
+
+def delete(
+    root: str, container_id: str, *, force: bool, warn: "Callable[[str], None]" = _silent
+) -> None:
+    """Remove a stopped or only created container; with `force` any, and even a damaged one."""
+    directory = states.directory_of(root, container_id)
+    try:
+        state = states.load_state(root, container_id)
+    except StateError:
+        if not force:
+            raise
+        if os.path.isdir(directory):
+            _remove_remains(directory, container_id)
+        return
+    lock = _lock(directory, container_id)
+    try:
+        found = status.of(state)
+        if found in (status.RUNNING, status.PAUSED) and not force:
+            raise StateError(
+                f"cannot delete container {container_id} that is not stopped: {found}",
+                f"ocirun kill {container_id} KILL, or delete it with --force",
+            )
+        destroy(state, warn)
+    finally:
+        os.close(lock)
+
+
+def destroy(state: "State", warn: "Callable[[str], None]" = _silent) -> None:
+    """End what still runs and remove all that create made; the caller holds the lock."""
+    kill.kill_all(state)
+    cgroup = kill.cgroup_of(state)
+    if cgroup:
+        try:
+            cgroup.remove()
+        except OSError as error:
+            raise KernelError(
+                f"remove the cgroup of {state.id}: {error.filename}:"
+                f" {(error.strerror or '').lower()}"
+            ) from error
+    states.remove_directory(state.directory)
+    _run_poststop(state, warn)
+
+
+def _run_poststop(state: "State", warn: "Callable[[str], None]") -> None:
+    wanted = state.hooks.get("poststop", [])
+    if not wanted:
+        return
+    from ocirun.engine import hooks
+    from ocirun.spec import encode
+
+    document = encode.dumps(status.hook_document(state, status.STOPPED))
+    for hook in wanted:
+        # Each of them gets its turn: they clean up (runtime-spec, "Lifecycle", step 13).
+        try:
+            hooks.run({"poststop": [hook]}, "poststop", lambda: document, state.bundle)
+        except OcirunError as error:
+            warn(error.message)
+
+
+def _lock(directory: str, container_id: str) -> int:
+    try:
+        return states.lock(directory, wait=False)
+    except BlockingIOError:
+        raise StateError(
+            f"container {container_id} is in use by another ocirun command", "try again"
+        ) from None
+    except FileNotFoundError:
+        raise StateError(f"container {container_id} does not exist") from None
+
+
+def _remove_remains(directory: str, container_id: str) -> None:
+    """Remove a state directory without a readable state; nothing else is known of it."""
+    lock = _lock(directory, container_id)
+    try:
+        states.remove_directory(directory)
+    finally:
+        os.close(lock)

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From the numbers that the stub reports to one line that a person can act on.
+
+Loaded only when something has failed.
+"""
+
+import errno
+import os
+
+from ocirun.engine import hooks
+from ocirun.errors import KernelError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ocirun.engine.stub import Message
+    from ocirun.engine.wire import Operation
+
+
+def explain(operations: "list[Operation]", message: "Message") -> KernelError:
+    """Give the error for a failed operation."""
+    if not 0 <= message.index < len(operations):
+        return KernelError(f"the stub refused its plan: {_said(message.value)}")
+    operation = operations[message.index]
+    if operation.name == "PROGRAM" or operation.name == "EXEC":
+        return _no_program(operations, message)
+    if operation.name == "HOOK":
+        return _failed_hook(operation, message)
+    what = f"{operation.field}: {describe(operations, message.index)}: {_said(message.value)}"
+    if message.text:
+        what += f" ({message.text.strip()})"
+    return KernelError(what, _hint(operation, message.value))
+
+
+def died(status: int) -> KernelError:
+    """Give the error for a stub that ended without a report."""
+    how = hooks.ending(status) if status else "ended"
+    hint = ""
+    if os.WIFSIGNALED(status) and os.WTERMSIG(status) == 9:
+        hint = "the memory limit (linux.resources.memory.limit) could be too low"
+    return KernelError(f"the container's first process died before its start: {how}", hint)
+
+
+def _said(number: int) -> str:
+    return os.strerror(number).lower() if number > 0 else "protocol error"
+
+
+def _no_program(operations: "list[Operation]", message: "Message") -> KernelError:
+    args = next(found.args[0] for found in operations if found.name == "EXEC")
+    assert isinstance(args, tuple)
+    name = os.fsdecode(args[0])
+    # The engines look for these very words, to choose between the codes 126 and 127.
+    if message.value in (errno.ENOENT, errno.ENOTDIR) and operations[message.index].name == "EXEC":
+        return KernelError(
+            f'exec: "{name}": exec format error or missing interpreter: no such file or directory',
+            "does the script's #! line, or the program's loader, exist in the root filesystem?",
+        )
+    if "/" not in name and message.value in (errno.ENOENT, errno.ENOTDIR):
+        return KernelError(
+            f'exec: "{name}": executable file not found in $PATH',
+            "name the program by its path in the container, or set PATH in process.env",
+        )
+    if message.value in (errno.ENOENT, errno.ENOTDIR):
+        return KernelError(f'exec: "{name}": stat {name}: {_said(message.value)}')
+    return KernelError(f'exec: "{name}": {_said(message.value)}')
+
+
+def _failed_hook(operation: "Operation", message: "Message") -> KernelError:
+    path = operation.args[0]
+    if message.value == errno.ECHILD and message.text.isdigit():
+        how = hooks.ending(int(message.text))
+        if how == "exit status 127":
+            how = "exit status 127 (or it could not be executed)"
+    elif message.value == errno.ETIMEDOUT:
+        how = "killed after its timeout"
+    else:
+        how = _said(message.value)
+    output = hooks.printed(message.fd) if message.fd >= 0 else ""
+    return KernelError(f"{operation.field}: {path}: {how}{output}")
+
+
+def describe(operations: "list[Operation]", index: int) -> str:
+    """Say what an operation does, and to what."""
+    from ocirun.engine import words
+
+    return words.describe(operations, index)
+
+
+def _hint(operation: "Operation", number: int) -> str:
+    if operation.name == "CLONE" and number in (errno.EPERM, errno.ENOSPC):
+        return (
+            "namespaces are forbidden here: see sysctl user.max_user_namespaces,"
+            " kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns"
+        )
+    if operation.name == "TARGET" and number == errno.EXDEV:
+        return "entries of /proc cannot be mounted over, but for a few that only inform"
+    if operation.name in ("OPEN", "OPEN_TREE") and number == errno.EACCES:
+        return "in a user namespace every directory on the way must be searchable for its root"
+    if operation.name == "CONSOLE" and number == errno.ENOENT:
+        return "a terminal needs a mount of type devpts at /dev/pts"
+    return ""

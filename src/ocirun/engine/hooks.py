@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hooks (runtime-spec, "POSIX-platform Hooks"): those that run here, and those in the plan.
+
+prestart, createRuntime, poststart and poststop run in our own namespaces;
+createContainer and startContainer are operations of the stub.
+"""
+
+import os
+import select
+
+from ocirun import _linux
+from ocirun.errors import KernelError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ocirun.engine.setting import Setting
+    from ocirun.engine.wire import Plan
+    from ocirun.spec.model import Hook, Hooks
+
+_SAID_MAX = 2000
+
+
+def run(hooks: "Hooks", kind: str, state: "Callable[[], str]", bundle: str) -> None:
+    """Run all hooks of a kind, in order, each with the state on its standard input."""
+    wanted: list[Hook] = hooks.get(kind, [])  # type: ignore[assignment]
+    for index, hook in enumerate(wanted):
+        _run_one(hook, f"hooks.{kind}[{index}]", state(), bundle)
+
+
+def _run_one(hook: "Hook", field: str, state: str, bundle: str) -> None:
+    path = hook["path"]
+    argv = tuple(os.fsencode(arg) for arg in hook.get("args") or [path])
+    env = tuple(os.fsencode(entry) for entry in hook.get("env", []))
+    cwd = os.open(bundle, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    # Files and not pipes: a hook that does not read, or writes much, makes nobody wait.
+    given = os.memfd_create("state", os.MFD_CLOEXEC)
+    output = os.memfd_create("output", os.MFD_CLOEXEC)
+    try:
+        os.write(given, state.encode("utf-8", "surrogateescape"))
+        os.lseek(given, 0, os.SEEK_SET)
+        try:
+            pid = _linux.spawn(-1, path, argv, env, (), (given, output, output), cwd)
+        except OSError as error:
+            raise KernelError(f"{field}: {path}: {(error.strerror or '').lower()}") from error
+        status = _wait(pid, hook.get("timeout", 0))
+        if status is None:
+            raise KernelError(
+                f"{field}: {path}: killed after its timeout of {hook['timeout']} seconds"
+                f"{printed(output)}"
+            )
+        if status:
+            raise KernelError(f"{field}: {path}: {ending(status)}{printed(output)}")
+    finally:
+        for fd in (cwd, given, output):
+            os.close(fd)
+
+
+def _wait(pid: int, timeout: int) -> int | None:
+    """Give the wait status; None if the time was up and the hook was killed."""
+    if timeout:
+        pidfd = os.pidfd_open(pid)
+        try:
+            waiting = select.poll()
+            waiting.register(pidfd, select.POLLIN)
+            if not waiting.poll(timeout * 1000):
+                os.kill(pid, 9)  # our own child, not waited for: the pid is still its own
+                os.waitpid(pid, 0)
+                return None
+        finally:
+            os.close(pidfd)
+    try:
+        return os.waitpid(pid, 0)[1]
+    except BaseException:
+        # Interrupted, by a signal that ends us: no hook outlives its runtime.
+        os.kill(pid, 9)
+        os.waitpid(pid, 0)
+        raise
+
+
+def ending(status: int) -> str:
+    """Give a wait status in words."""
+    code = os.waitstatus_to_exitcode(status)
+    return f"exit status {code}" if code >= 0 else f"killed by signal {-code}"
+
+
+def printed(output: int) -> str:
+    """Give the end of what a hook printed, as a part of an error message."""
+    size = os.fstat(output).st_size
+    data = os.pread(output, _SAID_MAX, max(0, size - _SAID_MAX))
+    text = data.decode("utf-8", "replace").strip().replace("\n", "; ")
+    return f", stderr: {text}" if text else ""
+
+
+def add_hooks(
+    plan: "Plan",
+    setting: "Setting",
+    kind: str,
+    state: tuple[str, str],
+    default_env: tuple[bytes, ...],
+) -> None:
+    """Append the hooks that run in the container; `state` is the document around the pid."""
+    wanted: list[Hook] = setting.spec.get("hooks", {}).get(kind, [])  # type: ignore[assignment]
+    for index, hook in enumerate(wanted):
+        plan.field = f"hooks.{kind}[{index}]"
+        argv = tuple(os.fsencode(arg) for arg in hook.get("args") or [hook["path"]])
+        env = tuple(os.fsencode(entry) for entry in hook.get("env", ())) or default_env
+        timeout = hook.get("timeout", 0) * 1000
+        plan.add("HOOK", hook["path"], argv, env, *state, timeout, setting.hook_output)

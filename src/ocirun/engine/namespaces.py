@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which namespaces a container makes and which it joins (namespaces(7))."""
+
+import os
+
+from ocirun.errors import KernelError, SpecError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ocirun.spec.model import Namespace
+
+#: the spec's word -> (CLONE_NEW* flag, name below /proc/PID/ns)
+TYPES = {
+    "user": (0x10000000, "user"),
+    "ipc": (0x08000000, "ipc"),
+    "uts": (0x04000000, "uts"),
+    "network": (0x40000000, "net"),
+    "pid": (0x20000000, "pid"),
+    "mount": (0x00020000, "mnt"),
+    "cgroup": (0x02000000, "cgroup"),
+    "time": (0x00000080, "time"),
+}
+
+_NS_GET_NSTYPE = 0xB703
+
+
+class Namespaces:
+    """The `linux.namespaces` of a config: what is made, what is joined, and the open files."""
+
+    __slots__ = ("fds", "flags", "joined", "made")
+
+    def __init__(self, namespaces: "list[Namespace]") -> None:
+        self.made: set[str] = set()
+        #: type -> path
+        self.joined: dict[str, str] = {}
+        #: type -> descriptor, after open(); whoever called it closes them
+        self.fds: dict[str, int] = {}
+        self.flags = 0
+        for namespace in namespaces:
+            kind = namespace["type"]
+            path = namespace.get("path", "")
+            if path:
+                self.joined[kind] = path
+            else:
+                self.made.add(kind)
+                self.flags |= TYPES[kind][0]
+
+    def private(self, kind: str) -> bool:
+        """Tell whether the container has a namespace other than the caller's."""
+        return kind in self.made or kind in self.joined
+
+    def open(self) -> None:
+        """Open the namespaces to be joined and make sure that each is what the config says."""
+        for index, (kind, path) in enumerate(self.joined.items()):
+            try:
+                self.fds[kind] = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            except OSError as error:
+                raise KernelError(
+                    f"open {kind} namespace: {path}: {_said(error)}",
+                    "is the process that it belongs to still alive?",
+                ) from error
+            _check_type(self.fds[kind], kind, path, index)
+
+    def close(self) -> None:
+        """Close what open() opened."""
+        for fd in self.fds.values():
+            os.close(fd)
+        self.fds = {}
+
+
+def _check_type(fd: int, kind: str, path: str, index: int) -> None:
+    from fcntl import ioctl
+
+    try:
+        found = ioctl(fd, _NS_GET_NSTYPE)
+    except OSError:
+        found = 0
+    if found == TYPES[kind][0]:
+        return
+    names = [name for name, (flag, _) in TYPES.items() if flag == found]
+    what = f"a {names[0]} namespace" if names else "no namespace"
+    raise SpecError(f"linux.namespaces[{index}].path: {path} is {what}, wanted {kind}")
+
+
+def _said(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()

@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The plan for a container's first process: which operations, in which order.
+
+The order is the design.  Cgroups come first, so that everything else is paid for
+by the container; then namespaces, the tree of mounts, the change of root, and last
+the loss of rights.  Nothing here makes a system call.
+"""
+
+from ocirun.engine import devices, hooks, mounts, process as process_steps, rootfs
+from ocirun.engine.namespaces import TYPES
+from ocirun.engine.wire import NO_SLOT, Plan
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ocirun.engine.process import Program
+    from ocirun.engine.setting import Setting
+    from ocirun.linux.seccomp_cache import Program as Filter
+    from ocirun.spec.model import Process
+
+_PR_SET_DUMPABLE = 4
+
+# Keyring permissions: keep those of the possessor, add search for owner or user
+# (keyctl(2), KEYCTL_SETPERM).
+_KEYRING_KEEP = 0xFFFFFFFF
+_KEYRING_SEARCH_USER, _KEYRING_SEARCH_OTHER = 0x080000, 0x08
+
+
+class Fds:
+    """The descriptors that the plan refers to; they stay the caller's."""
+
+    __slots__ = ("cgroup_directory", "cgroup_files", "hook_output", "listener")
+
+    def __init__(self) -> None:
+        #: to be written "0" to, memory first
+        self.cgroup_files: list[int] = []
+        #: for CLONE_INTO_CGROUP, or -1
+        self.cgroup_directory = -1
+        #: where a container that was only created waits for its start, or -1
+        self.listener = -1
+        #: what hooks print, or -1
+        self.hook_output = -1
+
+    def all(self) -> list[int]:
+        """Give all of them that are open."""
+        singles = (self.cgroup_directory, self.listener, self.hook_output)
+        return [*self.cgroup_files, *(fd for fd in singles if fd >= 0)]
+
+
+def build(
+    setting: "Setting",
+    fds: Fds,
+    program: "Program",
+    seccomp: "Filter | None",
+    state: tuple[str, str, str],
+) -> Plan:
+    """Give the whole plan; `state` is the hooks' document before, at and after the status."""
+    process = setting.spec["process"]
+    plan = Plan()
+    setting.root_slot = plan.slot()
+    setting.proc_slot = plan.slot()
+    setting.hook_output = _named(plan, fds.hook_output)
+    listener = _named(plan, fds.listener)
+    plan.add("CLOEXEC", 3 + setting.preserve_fds)
+    _add_cgroups(plan, setting, fds)
+    _add_namespaces(plan, setting, fds)
+    _add_surroundings(plan, setting)
+    _add_filesystem(plan, setting, process, state)
+    rootfs.add_change(plan, setting)
+    plan.add("CLOSE", setting.root_slot)
+    plan.add("CLOSE", setting.proc_slot)
+    _add_end(plan, setting, program, seccomp, listener, state)
+    return plan
+
+
+def _named(plan: Plan, fd: int) -> int:
+    slot = plan.slot()
+    if fd >= 0:
+        plan.add("FD", slot, fd)
+    return slot
+
+
+def _add_cgroups(plan: Plan, setting: "Setting", fds: Fds) -> None:
+    plan.field = "/proc"
+    plan.add("OPEN_PROC", setting.proc_slot, "/proc")
+    plan.field = "linux.cgroupsPath"
+    slot = plan.slot()
+    for fd in fds.cgroup_files:
+        plan.add("FD", slot, fd)
+        plan.add("WRITE", slot, "0")
+    plan.release(slot)
+    score = setting.spec["process"].get("oomScoreAdj")
+    if score is not None:
+        plan.field = "process.oomScoreAdj"
+        plan.add("WRITE_AT", setting.proc_slot, "self/oom_score_adj", str(score))
+
+
+def _add_namespaces(plan: Plan, setting: "Setting", fds: Fds) -> None:
+    namespaces = setting.namespaces
+    plan.field = "linux.namespaces"
+    may_be_mapped = "user" in namespaces.made and not setting.privileged
+    if not may_be_mapped:
+        # Before we are seen from anybody's namespace (CVE-2016-9962).
+        plan.add("PRCTL", _PR_SET_DUMPABLE, 0, 0)
+    cgroup = _named(plan, fds.cgroup_directory)
+    if fds.cgroup_directory >= 0 and (not fds.cgroup_files or "cgroup" in namespaces.made):
+        # A cgroup namespace has the cgroup of its maker as its root, so be in it first.
+        plan.add("CLONE", 0, cgroup)
+        plan.release(cgroup)
+        cgroup = NO_SLOT
+    kinds = sorted(namespaces.fds, key=lambda kind: (kind == "user") == setting.privileged)
+    slot = plan.slot()
+    for kind in kinds:
+        plan.field = f"linux.namespaces ({kind})"
+        plan.add("FD", slot, namespaces.fds[kind])
+        plan.add("SETNS", slot, TYPES[kind][0])
+    plan.release(slot)
+    plan.field = "linux.namespaces"
+    plan.add("CLONE", namespaces.flags, cgroup)
+    if cgroup != NO_SLOT:
+        plan.release(cgroup)
+    if "user" in namespaces.made:
+        plan.field = "linux.uidMappings"
+        plan.add("SYNC", process_steps.SYNC_MAPPINGS)
+    if namespaces.private("user"):
+        if setting.may_setgroups:
+            plan.add("GROUPS", 0, b"")
+        plan.add("IDENTITY", 0, 0)
+    if may_be_mapped:
+        # Mapped by now: only a dumpable process can be mapped by an ordinary user.
+        plan.add("PRCTL", _PR_SET_DUMPABLE, 0, 0)
+    plan.add("SETSID")
+
+
+def _add_surroundings(plan: Plan, setting: "Setting") -> None:
+    spec = setting.spec
+    if not setting.no_keyring:
+        plan.field = "session keyring (--no-new-keyring)"
+        own = setting.namespaces.private("user")
+        search = _KEYRING_SEARCH_OTHER if own else _KEYRING_SEARCH_USER
+        name = f"_ses.{setting.id}"
+        plan.add("KEYRING", name, _KEYRING_KEEP, search)
+    if "network" in setting.namespaces.made:
+        plan.field = "loopback interface"
+        plan.add("LOOPBACK")
+    for key in ("hostname", "domainname"):
+        if spec.get(key):
+            plan.field = key
+            plan.add(key.upper(), spec[key])  # type: ignore[literal-required]
+
+
+def _add_filesystem(
+    plan: Plan, setting: "Setting", process: "Process", state: tuple[str, str, str]
+) -> None:
+    spec = setting.spec
+    rootfs.add_root(plan, setting)
+    mounts.add_mounts(plan, setting)
+    if setting.has_own_dev:
+        devices.add_devices(plan, setting)
+    wanted = spec.get("hooks", {})
+    if wanted.get("prestart") or wanted.get("createRuntime"):
+        plan.field = "hooks"
+        plan.add("SYNC", process_steps.SYNC_HOOKS)
+    if wanted.get("createContainer"):
+        plan.add("FCHDIR", setting.root_slot)
+        document = _with_status(state, "creating")
+        hooks.add_hooks(plan, setting, "createContainer", document, ())
+    cwd = process_steps.directory_to_make(process)
+    if cwd:
+        plan.field = "process.cwd"
+        plan.add("MKDIR", setting.root_slot, cwd)
+    if process.get("terminal"):
+        _add_console(plan, setting, process)
+    plan.field = "/dev/null"
+    if setting.has_own_dev:
+        plan.add("NULL_STDIO", setting.root_slot)
+    mounts.add_readonly_mounts(plan, setting)
+    for key, value in spec.get("linux", {}).get("sysctl", {}).items():
+        plan.field = f"linux.sysctl[{key}]"
+        plan.add("WRITE_AT", setting.proc_slot, f"sys/{_sysctl_path(key)}", value)
+    rootfs.add_protection(plan, setting)
+
+
+def _sysctl_path(key: str) -> str:
+    """Give the file of a sysctl, written with dots or with slashes (sysctl.d(5))."""
+    first = next((c for c in key if c in "./"), ".")
+    return key if first == "/" else key.translate({ord("."): "/", ord("/"): "."})
+
+
+def _add_console(plan: Plan, setting: "Setting", process: "Process") -> None:
+    plan.field = "process.terminal"
+    size = process.get("consoleSize", {})
+    mount = int(setting.namespaces.private("mount"))
+    plan.add("CONSOLE", setting.root_slot, mount, size.get("width", 0), size.get("height", 0))
+
+
+def _add_end(  # noqa: PLR0913  (the one place where all of it meets)
+    plan: Plan,
+    setting: "Setting",
+    program: "Program",
+    seccomp: "Filter | None",
+    listener: int,
+    state: tuple[str, str, str],
+) -> None:
+    process = setting.spec["process"]
+    plan.field = "process.user.umask"
+    plan.add("UMASK", process.get("user", {}).get("umask", 0o022))
+    sealed = process.get("noNewPrivileges", False)
+    if sealed:
+        plan.field = "process.noNewPrivileges"
+        plan.add("PRCTL", process_steps.PR_SET_NO_NEW_PRIVS, 1, 0)
+    elif seccomp:
+        # Without no_new_privs only CAP_SYS_ADMIN may load a filter (seccomp(2)).
+        process_steps.add_filter(plan, seccomp)
+    process_steps.add_identity(plan, setting, process, program)
+    process_steps.add_program(plan, program)
+    plan.field = "start"
+    plan.add("START", listener)
+    document = _with_status(state, "created")
+    # runc gives these the program's environment when they have none, and so must we:
+    # hooks in the field depend on it.
+    hooks.add_hooks(plan, setting, "startContainer", document, program.env)
+    if sealed and seccomp:
+        # As late as can be: the filter then only has to allow execve(2).
+        process_steps.add_filter(plan, seccomp)
+    process_steps.add_exec(plan, program)
+
+
+def _with_status(state: tuple[str, str, str], status: str) -> tuple[str, str]:
+    before, between, after = state
+    return before + status + between, after

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The operations that make a process what `process` says, for the first one and for exec."""
+
+from os.path import normpath
+
+from ocirun.engine.wire import CHDIR_IF_ALLOWED, CHDIR_IF_NEEDED, Entry
+from ocirun.errors import SpecError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ocirun.linux.seccomp_cache import Program as Filter
+    from ocirun.engine.setting import Setting
+    from ocirun.engine.wire import Plan
+    from ocirun.spec.model import Process, User
+
+PR_SET_KEEPCAPS, PR_SET_NO_NEW_PRIVS = 8, 38
+
+#: synchronisation points: what the stub waits for
+SYNC_MAPPINGS, SYNC_HOOKS, SYNC_CONSOLE, SYNC_HOME, SYNC_SECCOMP = range(1, 6)
+
+
+class Program:
+    """What is executed: arguments, environment, and the files that it could be."""
+
+    __slots__ = ("args", "candidates", "env", "home")
+
+    def __init__(self, process: "Process") -> None:
+        self.args = tuple(_bytes(arg) for arg in process["args"])
+        values = _environment(process.get("env", []))
+        self.candidates = tuple(_candidates(self.args[0], values.get(b"PATH")))
+        entries = [name + b"=" + value for name, value in values.items()]
+        #: the place of a HOME that is yet to be found
+        self.home = -1
+        if not values.get(b"HOME"):
+            entries = [entry for entry in entries if not entry.startswith(b"HOME=")]
+            self.home = len(entries)
+            entries.append(b"HOME=/")
+        self.env = tuple(entries)
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _environment(entries: list[str]) -> dict[bytes, bytes]:
+    # A name that comes twice: the last one wins, as with every shell and with runc.
+    values: dict[bytes, bytes] = {}
+    for entry in entries:
+        name, _, value = _bytes(entry).partition(b"=")
+        values.pop(name, None)
+        values[name] = value
+    return values
+
+
+def _candidates(name: bytes, path: bytes | None) -> list[bytes]:
+    if b"/" in name:
+        return [name]
+    # An empty entry of PATH means the working directory to a shell, which no image
+    # should get to decide; Go's exec.LookPath, and so runc, refuses it too.
+    return [entry + b"/" + name for entry in (path or b"").split(b":") if entry]
+
+
+def capability_masks(process: "Process", setting: "Setting") -> dict[str, int]:
+    """Give the five sets as bit masks; what cannot be granted is left out."""
+    from ocirun.linux.capability import NUMBERS, in_bounding_set
+
+    masks = {}
+    for kind, names in process.get("capabilities", {}).items():
+        mask = 0
+        for name in names:  # type: ignore[attr-defined]
+            number = NUMBERS.get(name)
+            if number is None:
+                continue
+            # In a user namespace of its own the container gets what the caller lacks.
+            if setting.namespaces.private("user") or in_bounding_set(number):
+                mask |= 1 << number
+        masks[kind] = mask
+    return masks
+
+
+def add_identity(
+    plan: "Plan", setting: "Setting", process: "Process", program: Program
+) -> None:
+    """Append directory, user, groups and capabilities, in the order that rights allow."""
+    cwd = process["cwd"]
+    user: User = process.get("user", {})
+    masks = capability_masks(process, setting)
+    plan.field = "process.cwd"
+    # First with our own rights, then, if those do not reach, with the user's: it may
+    # be a directory of the user on a filesystem that does not trust root.
+    plan.add("CHDIR", cwd, CHDIR_IF_ALLOWED)
+    plan.field = "process.user"
+    plan.add("STDIO_OWNER", user.get("uid", 0))
+    if program.home >= 0:
+        plan.field = "process.env"
+        plan.add("HOME", SYNC_HOME, Entry(program.env, program.home))
+    plan.field = "process.capabilities"
+    plan.add("BOUNDING", masks.get("bounding", 0))
+    plan.add("PRCTL", PR_SET_KEEPCAPS, 1, 0)
+    plan.field = "process.user"
+    _add_groups(plan, setting, user)
+    plan.add("IDENTITY", user.get("uid", 0), user.get("gid", 0))
+    plan.field = "process.cwd"
+    plan.add("CHDIR", cwd, CHDIR_IF_NEEDED)
+    plan.field = "process.capabilities"
+    plan.add("PRCTL", PR_SET_KEEPCAPS, 0, 0)
+    kinds = ("effective", "permitted", "inheritable", "ambient")
+    plan.add("CAPABILITIES", *(masks.get(kind, 0) for kind in kinds))
+
+
+def _add_groups(plan: "Plan", setting: "Setting", user: "User") -> None:
+    groups = user.get("additionalGids", [])
+    if setting.may_setgroups:
+        packed = b"".join(gid.to_bytes(4, "little") for gid in groups)
+        plan.add("GROUPS", len(groups), packed)
+    elif groups:
+        raise SpecError(
+            "process.user.additionalGids: this user namespace may not set groups",
+            "map more than one gid, with newgidmap and /etc/subgid",
+        )
+
+
+def add_filter(plan: "Plan", seccomp: "Filter") -> None:
+    """Append the loading of a compiled seccomp filter."""
+    plan.field = "linux.seccomp"
+    plan.add("SECCOMP", seccomp.flags, seccomp.instructions, len(seccomp.instructions) // 8, SYNC_SECCOMP)
+
+
+def add_program(plan: "Plan", program: Program) -> None:
+    """Append the search for the program."""
+    plan.field = "process.args[0]"
+    plan.add("PROGRAM", program.candidates)
+
+
+def add_exec(plan: "Plan", program: Program) -> None:
+    """Append the last operation."""
+    plan.field = "process.args"
+    plan.add("EXEC", program.args, program.env)
+
+
+def directory_to_make(process: "Process") -> str:
+    """Give the working directory if it may have to be made, else ""."""
+    cwd = normpath(process["cwd"])
+    return "" if cwd == "/" else cwd

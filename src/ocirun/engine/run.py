@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`run`: create and start in one go, and in the foreground stay until the program ends."""
+
+import os
+
+from ocirun.engine import delete, start, wire
+from ocirun.engine.create import Creation, Request
+from ocirun.errors import OcirunError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ocirun.engine.foreground import Foreground
+
+__all__ = ["Request", "run", "wire"]
+
+
+def run(
+    request: Request, *, detach: bool = False, keep: bool = False, no_subreaper: bool = False
+) -> int:
+    """Run a container; give its exit code, or 0 at once if it is detached."""
+    if detach:
+        creation = Creation(request, detach=True)
+        creation.make(listen=False)
+        _start(creation)
+        creation.release()
+        return 0
+    from ocirun.engine.foreground import Foreground
+
+    with Foreground(subreaper=not no_subreaper) as foreground:
+        creation = Creation(request, detach=False)
+        creation.make(listen=False)
+        return _stay(creation, foreground, keep=keep)
+
+
+def _start(creation: Creation) -> None:
+    conversation = creation.conversation_now()
+    try:
+        conversation.go()
+        conversation.until_executed()
+        start.run_poststart(creation.state)
+    except BaseException:
+        creation.undo()
+        raise
+    conversation.close()
+
+
+def _stay(creation: Creation, foreground: "Foreground", *, keep: bool) -> int:
+    foreground.take(creation.state.pid, creation.terminal_fd)
+    _start(creation)
+    creation.release()
+    try:
+        code = foreground.wait()
+    finally:
+        if creation.terminal_fd >= 0:
+            os.close(creation.terminal_fd)
+    if not keep:
+        try:
+            delete.destroy(creation.state, creation.request.warn)
+        except FileNotFoundError:
+            pass  # somebody deleted it by force: that is why we came to the end
+        except OcirunError as error:
+            creation.request.warn(error.message)
+    return code

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the parts of a plan need to know of each other."""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ocirun.engine.namespaces import Namespaces
+    from ocirun.linux.cgroup import Cgroup
+    from ocirun.spec.model import Spec
+
+
+class Setting:
+    """The facts on which a plan is built; filled in before, and never changed by running it."""
+
+    __slots__ = (
+        "bundle",
+        "cgroup",
+        "has_own_dev",
+        "hook_output",
+        "id",
+        "in_userns",
+        "late_readonly",
+        "may_setgroups",
+        "namespaces",
+        "no_keyring",
+        "no_pivot",
+        "preserve_fds",
+        "privileged",
+        "proc_slot",
+        "root_slot",
+        "rootfs",
+        "spec",
+    )
+
+    def __init__(self, spec: "Spec", bundle: str, namespaces: "Namespaces") -> None:
+        self.spec = spec
+        self.bundle = bundle
+        self.namespaces = namespaces
+        self.id = ""
+        #: absolute path of the root filesystem
+        self.rootfs = ""
+        self.cgroup: Cgroup | None = None
+        #: the caller has the rights of root in the initial user namespace
+        self.privileged = True
+        #: the container, or we ourselves, live in a user namespace that is not the host's
+        self.in_userns = False
+        self.may_setgroups = True
+        self.no_pivot = False
+        self.no_keyring = False
+        self.preserve_fds = 0
+        #: /dev is ours to fill, not a bind mount from the host
+        self.has_own_dev = True
+        self.root_slot = 0
+        self.proc_slot = 0
+        self.hook_output = 0
+        self.late_readonly: list[tuple[str, str]] = []

@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is remembered of a container between two commands.
+
+Below the state root each container has a directory: `state.json` (ours, versioned),
+`config.json` (the bytes that it was created from: a later change of the bundle has
+no effect), and until it is started `start.sock`.
+"""
+
+import os
+from fcntl import LOCK_EX, LOCK_NB, flock
+
+from ocirun.errors import KernelError, SpecError, StateError
+from ocirun.spec import encode, load
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ocirun.spec.model import Hooks, Spec
+
+VERSION = 1
+_ALLOWED = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.")
+
+_FIELDS = (
+    ("version", int),
+    ("id", str),
+    ("ociVersion", str),
+    ("bundle", str),
+    ("rootfs", str),
+    ("created", str),
+    ("owner", int),
+    ("pid", int),
+    ("startTime", int),
+    ("creating", bool),
+    ("rootless", bool),
+    ("ownPids", bool),
+    ("annotations", dict),
+    ("cgroupPaths", dict),
+    ("cgroupsMade", list),
+    ("hooks", dict),
+)
+
+
+def check_id(container_id: str) -> None:
+    """Refuse what cannot be the name of a container, or of its directory."""
+    if not container_id or container_id in (".", "..") or not _ALLOWED.issuperset(container_id):
+        raise StateError(
+            f"invalid container ID format: {container_id!r}",
+            "letters, digits and _+-. are allowed",
+        )
+
+
+class State:
+    """One container's record; the attributes are the fields of state.json."""
+
+    __slots__ = (
+        "annotations",
+        "bundle",
+        "cgroup_paths",
+        "cgroups_made",
+        "created",
+        "creating",
+        "directory",
+        "hooks",
+        "id",
+        "oci_version",
+        "own_pids",
+        "owner",
+        "pid",
+        "rootfs",
+        "rootless",
+        "start_time",
+    )
+
+    def __init__(self, directory: str, container_id: str) -> None:
+        self.directory = directory
+        self.id = container_id
+        self.oci_version = ""
+        self.bundle = ""
+        self.rootfs = ""
+        self.created = ""
+        self.owner = os.geteuid()
+        self.pid = 0
+        #: tells the process from a later one with the same pid
+        self.start_time = 0
+        self.creating = True
+        self.rootless = False
+        #: the container has a pid namespace of its own, which ends with its first process
+        self.own_pids = True
+        self.annotations: dict[str, str] = {}
+        self.cgroup_paths: dict[str, str] = {}
+        self.cgroups_made: list[str] = []
+        #: poststart and poststop, so that start and delete need not read the config
+        self.hooks: Hooks = {}
+
+    def save(self) -> None:
+        """Write state.json so that a reader sees the old or the new one, never half of it."""
+        document = {
+            "version": VERSION,
+            "id": self.id,
+            "ociVersion": self.oci_version,
+            "bundle": self.bundle,
+            "rootfs": self.rootfs,
+            "created": self.created,
+            "owner": self.owner,
+            "pid": self.pid,
+            "startTime": self.start_time,
+            "creating": self.creating,
+            "rootless": self.rootless,
+            "ownPids": self.own_pids,
+            "annotations": self.annotations,
+            "cgroupPaths": self.cgroup_paths,
+            "cgroupsMade": self.cgroups_made,
+            "hooks": self.hooks,
+        }
+        _write(self.directory, "state.json", encode.dumps(document).encode())
+
+    def save_config(self, data: bytes) -> None:
+        """Keep the config as it was when the container was created."""
+        _write(self.directory, "config.json", data)
+
+    def config(self) -> "Spec":
+        """Read the config that the container was created from."""
+        path = f"{self.directory}/config.json"
+        return load.parse(_read(path), path)  # type: ignore[return-value]
+
+    @property
+    def socket_path(self) -> str:
+        """Where the container waits for its start."""
+        return f"{self.directory}/start.sock"
+
+
+def directory_of(root: str, container_id: str) -> str:
+    """Give the state directory of a container."""
+    check_id(container_id)
+    return f"{root}/{container_id}"
+
+
+def claim(root: str, container_id: str) -> tuple[State, int]:
+    """Make the state directory, which makes the ID ours; give a locked descriptor of it."""
+    directory = directory_of(root, container_id)
+    try:
+        make_root(root)
+        os.mkdir(directory, 0o711)
+    except FileExistsError:
+        raise StateError(
+            f"container with given ID already exists: {container_id}",
+            f"choose another one, or: ocirun delete {container_id}",
+        ) from None
+    except OSError as error:
+        raise KernelError(
+            f"make the state directory: {directory}: {(error.strerror or '').lower()}",
+            "choose another place with --root",
+        ) from error
+    return State(directory, container_id), lock(directory)
+
+
+def make_root(root: str) -> None:
+    """Make the state root, with its parents."""
+    try:
+        os.mkdir(root, 0o711)
+    except FileExistsError:
+        pass
+    except FileNotFoundError:
+        make_root(os.path.dirname(root))
+        os.mkdir(root, 0o711)
+
+
+def lock(directory: str, *, wait: bool = True) -> int:
+    """Open the state directory and lock it against other commands; the caller closes it."""
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        flock(fd, LOCK_EX if wait else LOCK_EX | LOCK_NB)
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+def load_state(root: str, container_id: str) -> State:
+    """Read the record of a container; StateError if there is none."""
+    directory = directory_of(root, container_id)
+    path = f"{directory}/state.json"
+    try:
+        document = load.parse(_read(path), path)
+    except FileNotFoundError:
+        if os.path.isdir(directory):
+            raise StateError(
+                f"container {container_id} is not completely created: {path} is missing",
+                f"ocirun delete --force {container_id} removes what is left of it",
+            ) from None
+        raise StateError(f"container {container_id} does not exist") from None
+    except SpecError as error:
+        raise _damaged(container_id, error.message) from None
+    except OSError as error:
+        raise KernelError(f"read state: {path}: {(error.strerror or '').lower()}") from error
+    for field, kind in _FIELDS:
+        if not isinstance(document.get(field), kind):
+            raise _damaged(container_id, f"{path}: {field} is missing or wrong")
+    if document["version"] != VERSION:
+        raise StateError(
+            f"container {container_id}: {path}: written by a later release of ocirun",
+            "use that release, or a later one",
+        )
+    return _from_document(directory, document)
+
+
+def _from_document(directory: str, document: "dict[str, object]") -> State:
+    # The types were checked against _FIELDS just now.
+    found: dict[str, any] = document  # type: ignore[valid-type]
+    state = State(directory, found["id"])
+    state.oci_version = found["ociVersion"]
+    state.bundle = found["bundle"]
+    state.rootfs = found["rootfs"]
+    state.created = found["created"]
+    state.owner = found["owner"]
+    state.pid = found["pid"]
+    state.start_time = found["startTime"]
+    state.creating = found["creating"]
+    state.rootless = found["rootless"]
+    state.own_pids = found["ownPids"]
+    state.annotations = found["annotations"]
+    state.cgroup_paths = found["cgroupPaths"]
+    state.cgroups_made = found["cgroupsMade"]
+    state.hooks = found["hooks"]
+    return state
+
+
+def ids(root: str) -> list[str]:
+    """Give the IDs of all containers, sorted; a missing root raises FileNotFoundError."""
+    found = []
+    with os.scandir(root) as entries:
+        for entry in entries:
+            if _ALLOWED.issuperset(entry.name) and entry.is_dir(follow_symlinks=False):
+                found.append(entry.name)
+    return sorted(found)
+
+
+def remove_directory(directory: str) -> None:
+    """Remove a state directory and the files in it."""
+    try:
+        names = os.listdir(directory)
+    except FileNotFoundError:
+        return
+    # state.json last: as long as it is there, what it names can still be cleaned up.
+    for name in sorted(names, key=lambda name: name == "state.json"):
+        os.unlink(f"{directory}/{name}")
+    os.rmdir(directory)
+
+
+def _damaged(container_id: str, why: str) -> StateError:
+    return StateError(
+        f"container {container_id}: damaged state: {why}",
+        f"ocirun delete --force {container_id} removes what is left of it",
+    )
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb", buffering=0) as file:
+        return file.readall()
+
+
+def _write(directory: str, name: str, data: bytes) -> None:
+    path = f"{directory}/{name}"
+    temporary = f"{path}.new"
+    try:
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(fd, view) :]
+        finally:
+            os.close(fd)
+        os.rename(temporary, path)
+    except OSError as error:
+        raise KernelError(
+            f"write {name}: {directory}: {(error.strerror or '').lower()}",
+            "free some space there, or choose another place with --root",
+        ) from error
+
+
+__all__ = ["State", "check_id", "claim", "ids", "load_state", "lock", "remove_directory"]

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reading and writing files of a procfs that is proven to be one (proc(5)).
+
+A forged /proc once made runtimes write a label, or a mapping, to a file of the
+attacker's choice (CVE-2019-16884, CVE-2025-52881): hence the check of the
+filesystem's type, and no way out of it by a link or a mount.
+"""
+
+import errno
+import os
+
+from ocirun._linux import fstatfs_type, openat2
+
+_PROC_SUPER_MAGIC = 0x9FA0
+_NO_XDEV, _NO_MAGICLINKS, _BENEATH = 1, 2, 8
+
+
+def open_root() -> int:
+    """Open /proc; the caller closes it.  ENODEV if it is something else."""
+    fd = os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    if fstatfs_type(fd) != _PROC_SUPER_MAGIC or os.fstat(fd).st_ino != 1:
+        os.close(fd)
+        raise OSError(errno.ENODEV, "not a procfs", "/proc")
+    return fd
+
+
+def write(root: int, path: str, data: bytes) -> None:
+    """Write a value to a file below the root, in one write as the kernel demands."""
+    fd = openat2(root, path, os.O_WRONLY, 0, _NO_XDEV | _NO_MAGICLINKS | _BENEATH)
+    try:
+        os.write(fd, data)
+    except OSError as error:
+        error.filename = f"/proc/{path}"
+        raise
+    finally:
+        os.close(fd)
+
+
+def read(path: str) -> bytes:
+    """Read a whole small file, given by its name below /proc."""
+    fd = os.open(f"/proc/{path}", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        chunks = []
+        while chunk := os.read(fd, 65536):
+            chunks.append(chunk)
+        return b"".join(chunks)
+    finally:
+        os.close(fd)
+
+
+def start_time(pid: int) -> int:
+    """Give the clock tick in which a process started, which tells it from a later one of that pid.
+
+    Zero if there is no such process, or only its zombie.
+    """
+    try:
+        fields = read(f"{pid}/stat").rpartition(b")")[2].split()
+    except OSError:
+        return 0
+    return 0 if fields[0] in (b"Z", b"X") else int(fields[19])
+
+
+def command_name(pid: int) -> str:
+    """Give the name that a process goes by (PR_SET_NAME)."""
+    try:
+        return os.fsdecode(read(f"{pid}/comm").rstrip(b"\n"))
+    except OSError:
+        return ""
