@@ -43,7 +43,8 @@ def prepare(section: "Seccomp", root: str) -> "Program | None":
     program = seccomp_cache.load(directory, key)
     if program is None:
         from ocirun.engine import seccomp_profile
+        from ocirun.linux import seccomp_store
 
         program, library_path = seccomp_profile.compile_section(section)
-        seccomp_cache.store(directory, key, program, library_path)
+        seccomp_store.store(directory, key, program, library_path)
     return program

@@ -6,7 +6,8 @@ profile, the kernel, and the libseccomp file.  Whatever is wrong with an entry o
 with the directory (missing, torn, foreign, full) the answer is "not cached": the
 cache can cost time, never a container.
 
-This stands on the path of every `create`: it must not import anything dear.
+This stands on the path of every `create`: it must not import anything dear, and what
+only a miss needs, storing, is in `seccomp_store`.
 """
 
 import _struct
@@ -23,14 +24,11 @@ ACTIONS_AVAIL = "/proc/sys/kernel/seccomp/actions_avail"
 
 SECCOMP_FILTER_FLAG_NEW_LISTENER = 1 << 3
 
-# Entries of a few kilobytes each, often in /run: a tmpfs.
-MAX_ENTRIES = 64
-
 # Format of the entry and of the compiler's output: raise the digit with either.
 MAGIC = b"ocibpf\n1"
 
 # Magic, flags, length of the program, length of the library's identity, digest.
-_HEADER = _struct.Struct("=8sIII32s")
+HEADER = _struct.Struct("=8sIII32s")
 
 _MAX_SIZE = 1 << 17
 
@@ -76,56 +74,32 @@ def load(directory: str, key_: bytes) -> "Program | None":
     """Return the program stored under the key, if it can be trusted and is current."""
     try:
         entry = _read(os.path.join(directory, key_.hex()))
-        if entry is None or len(entry) < _HEADER.size:
+        if entry is None or len(entry) < HEADER.size:
             return None
-        magic, flags, program_size, library_size, digest = _HEADER.unpack_from(entry)
-        instructions = entry[_HEADER.size : _HEADER.size + program_size]
-        library = entry[_HEADER.size + program_size :]
+        magic, flags, program_size, library_size, stored = HEADER.unpack_from(entry)
+        instructions = entry[HEADER.size : HEADER.size + program_size]
+        library = entry[HEADER.size + program_size :]
         if magic != MAGIC or len(instructions) != program_size or len(library) != library_size:
             return None
-        if digest != _digest(key_, flags, instructions, library):
+        if stored != digest(key_, flags, instructions, library):
             return None
         path = library.partition(b"\0")[0]
-        if library != _identity(path):
+        if library != library_identity(path):
             return None
     except OSError:
         return None
     return Program(instructions, flags)
 
 
-def store(directory: str, key_: bytes, program: Program, library_path: str) -> None:
-    """Keep a program that was compiled with the library file; failure is silent."""
-    try:
-        library = _identity(os.fsencode(library_path))
-    except OSError:
-        # Replaced on disk after we opened it: we do not know what the next one gives.
-        return
-    digest = _digest(key_, program.flags, program.instructions, library)
-    sizes = (len(program.instructions), len(library))
-    entry = _HEADER.pack(MAGIC, program.flags, *sizes, digest) + program.instructions + library
-    for made in (os.path.dirname(directory), directory):
-        try:
-            os.mkdir(made, 0o700)
-        except OSError:
-            # It is there, or the write says so too.
-            continue
-    name = key_.hex()
-    temporary = os.path.join(directory, f".{name}.{os.getpid()}")
-    try:
-        if _write(temporary, entry):
-            os.rename(temporary, os.path.join(directory, name))
-            _prune(directory)
-    except OSError:
-        return
-
-
-def _digest(key_: bytes, flags: int, instructions: bytes, library: bytes) -> bytes:
+def digest(key_: bytes, flags: int, instructions: bytes, library: bytes) -> bytes:
+    """Return what ties the parts of an entry to each other and to its key."""
     return blake2b(
         b"%d:%d:" % (flags, len(instructions)) + instructions + library, digest_size=32, key=key_
     ).digest()
 
 
-def _identity(path: bytes) -> bytes:
+def library_identity(path: bytes) -> bytes:
+    """Return what changes when another libseccomp is installed."""
     # The file that was mapped, by its real name: an upgrade changes or removes it.
     found = os.stat(path)
     return b"%s\0%d:%d:%d:%d" % (
@@ -152,33 +126,3 @@ def _read(path: str) -> "bytes | None":
         return os.read(fd, _MAX_SIZE)
     finally:
         os.close(fd)
-
-
-def _write(path: str, entry: bytes) -> bool:
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        if os.write(fd, entry) == len(entry):
-            return True
-    except OSError:
-        pass
-    finally:
-        os.close(fd)
-    os.unlink(path)
-    return False
-
-
-def _prune(directory: str) -> None:
-    names = os.listdir(directory)
-    if len(names) <= MAX_ENTRIES:
-        return
-    aged = []
-    for name in names:
-        path = os.path.join(directory, name)
-        try:
-            aged.append((os.lstat(path).st_mtime_ns, path))
-        except FileNotFoundError:
-            continue
-    aged.sort()
-    # A writer that was killed leaves its temporary file: it grows old here too.
-    for _, path in aged[: max(0, len(aged) - MAX_ENTRIES)]:
-        os.unlink(path)

@@ -2,13 +2,12 @@
 """The cache never gives anything but what was stored, and never fails."""
 
 import os
-import threading
 from pathlib import Path
 
 import pytest
 
-from ocirun.linux import seccomp_cache
-from ocirun.linux.seccomp_cache import MAX_ENTRIES, Program
+from ocirun.linux import seccomp_cache, seccomp_store
+from ocirun.linux.seccomp_cache import Program
 
 KEY = seccomp_cache.key(b"a profile")
 PROGRAM = Program(bytes(range(256)) * 8, 4)
@@ -28,7 +27,7 @@ def directory(tmp_path: Path) -> str:
 
 @pytest.fixture
 def entry(directory: str, library: str) -> Path:
-    seccomp_cache.store(directory, KEY, PROGRAM, library)
+    seccomp_store.store(directory, KEY, PROGRAM, library)
     return Path(directory, KEY.hex())
 
 
@@ -90,7 +89,7 @@ def test_trailing_bytes_are_noticed(directory: str, entry: Path) -> None:
 
 def test_a_damaged_entry_is_replaced(directory: str, entry: Path, library: str) -> None:
     entry.write_bytes(b"")
-    seccomp_cache.store(directory, KEY, PROGRAM, library)
+    seccomp_store.store(directory, KEY, PROGRAM, library)
     assert is_cached(directory)
 
 
@@ -131,52 +130,3 @@ def test_a_fifo_does_not_block(directory: str, entry: Path) -> None:
     entry.unlink()
     os.mkfifo(entry)
     assert not is_cached(directory)
-
-
-def test_a_directory_that_cannot_be_made_is_no_error(tmp_path: Path, library: str) -> None:
-    (tmp_path / "file").touch()
-    directory = str(tmp_path / "file" / "seccomp")
-    seccomp_cache.store(directory, KEY, PROGRAM, library)
-    assert not is_cached(directory)
-
-
-def test_a_library_that_cannot_be_named_is_not_stored(directory: str) -> None:
-    seccomp_cache.store(directory, KEY, PROGRAM, "")
-    seccomp_cache.store(directory, KEY, PROGRAM, "/usr/lib/libseccomp.so.2.5.4 (deleted)")
-    assert not is_cached(directory)
-
-
-def test_the_number_of_entries_is_bounded(directory: str, library: str) -> None:
-    keys = [seccomp_cache.key(b"%d" % number) for number in range(MAX_ENTRIES + 20)]
-    for age, key in enumerate(keys):
-        seccomp_cache.store(directory, key, PROGRAM, library)
-        os.utime(os.path.join(directory, key.hex()), (age, age))
-    assert len(os.listdir(directory)) <= MAX_ENTRIES
-    assert not is_cached(directory, keys[0])
-    assert is_cached(directory, keys[-1])
-
-
-def test_writers_at_once_leave_one_good_entry(directory: str, library: str) -> None:
-    def write() -> None:
-        for _ in range(50):
-            seccomp_cache.store(directory, KEY, PROGRAM, library)
-
-    def fork_and_write() -> None:
-        pid = os.fork()
-        if pid == 0:
-            write()
-            os._exit(0)
-        pids.append(pid)
-
-    pids: list[int] = []
-    for _ in range(3):
-        fork_and_write()
-    threads = [threading.Thread(target=write) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    for pid in pids:
-        assert os.waitpid(pid, 0)[1] == 0
-    assert is_cached(directory)
-    assert os.listdir(directory) == [KEY.hex()]
