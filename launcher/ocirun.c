@@ -20,17 +20,16 @@
 #include <limits.h>
 #include <sys/mman.h>
 
-#define PAGE 4096
+#define PAGE    4096
 #define PACKAGE "/" LIBRARY "/ocirun/__main__.py"
 
 /* What stands between `python` and the path of the package. */
 static const char *const flags[] = {
-	"-I", /* no PYTHON* variable, no user site, no script's directory on sys.path */
-	"-S", /* no `site`: it costs a third of the start */
-	"-P", /* no working directory on sys.path, in so many words */
-	"-B", /* write no bytecode: a caller's umask 0 would leave it writable to all */
-	"-X",
-	"utf8", /* config.json is UTF-8 under every locale */
+	"-I",         /* no PYTHON* variable, no user site, no script's directory on sys.path */
+	"-S",         /* no `site`: it costs a third of the start */
+	"-P",         /* no working directory on sys.path, in so many words */
+	"-B",         /* write no bytecode: a caller's umask 0 would leave it writable to all */
+	"-X", "utf8", /* config.json is UTF-8 under every locale */
 };
 
 static size_t length(const char *text)
@@ -158,7 +157,7 @@ static const char **arguments(const char *python, const char *package, int argc,
 {
 	size_t size = ((size_t)argc + ARRAY_SIZE(flags) + 3) * sizeof(char *), n = 0;
 	long memory = sys6(SYS_mmap, 0, (long)size, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	                   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	const char **list = (const char **)memory;
 
 	if (memory < 0 && memory > -PAGE)
@@ -189,12 +188,11 @@ static _Noreturn void launch(int argc, char **argv)
 	if (!exists(package))
 		fail(package, "is missing: install ocirun again");
 	interpreter(python, prefix);
-	size = sys3(SYS_execve, python, arguments(python, package, argc, argv),
-		    argv + argc + 1);
+	size = sys3(SYS_execve, python, arguments(python, package, argc, argv), argv + argc + 1);
 	if (size == -E2BIG)
 		fail(python, "the argument list is too long");
 	fail(python, size == -ENOENT ? "the interpreter is missing: install ocirun again"
-				     : "the interpreter cannot be started");
+	                             : "the interpreter cannot be started");
 }
 
 _Noreturn __attribute__((used)) void launcher_start(long *stack);
@@ -206,15 +204,15 @@ _Noreturn void launcher_start(long *stack)
 
 #ifdef __x86_64__
 __asm__(".globl _start\n"
-	"_start:\n"
-	"	xor %ebp, %ebp\n"
-	"	mov %rsp, %rdi\n"
-	"	and $-16, %rsp\n"
-	"	call launcher_start\n");
+        "_start:\n"
+        "	xor %ebp, %ebp\n"
+        "	mov %rsp, %rdi\n"
+        "	and $-16, %rsp\n"
+        "	call launcher_start\n");
 #else
 __asm__(".globl _start\n"
-	"_start:\n"
-	"	mov x29, #0\n"
-	"	mov x0, sp\n"
-	"	bl launcher_start\n");
+        "_start:\n"
+        "	mov x29, #0\n"
+        "	mov x0, sp\n"
+        "	bl launcher_start\n");
 #endif
