@@ -14,23 +14,32 @@ GO_ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u
 
 def dumps(value: object) -> str:
     """Encode on one line, in ASCII, without spaces."""
-    return "".join(_COMPACT(value, 0))
+    try:
+        encoder = _json.make_encoder(
+            markers=None,  # no check for cycles: what came as JSON has none
+            default=_refuse,
+            encoder=_json.encode_basestring_ascii,
+            indent=None,
+            key_separator=":",
+            item_separator=",",
+            sort_keys=False,
+            skipkeys=False,
+            allow_nan=False,
+        )
+    except (AttributeError, TypeError):  # an interpreter whose private module is another
+        import json
+
+        return json.dumps(value, separators=(",", ":"), allow_nan=False, default=_refuse)
+    return "".join(encoder(value, 0))
 
 
-def dumps_indented(value: object, indent: str) -> str:
+def dumps_indented(value: object, indent: str = "  ") -> str:
     """Encode as Go's MarshalIndent with an empty prefix: no newline at the end."""
     return _indented(value, "\n", indent)
 
 
 def _refuse(value: object) -> object:
     raise TypeError(f"not a value of JSON: {type(value).__name__}")
-
-
-# Markers (a check for cycles, which documents do not have), default, encoder of
-# strings, indent, separators, sort_keys, skipkeys, allow_nan: see json.encoder.
-_COMPACT = _json.make_encoder(  # type: ignore[attr-defined] # typeshed does not list it
-    None, _refuse, _json.encode_basestring_ascii, None, ":", ",", False, False, False
-)
 
 
 def _indented(value: object, newline: str, indent: str) -> str:

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from ocirun.spec.model import Linux, Mount, Spec
 
 NAMESPACES = ("pid", "network", "ipc", "uts", "mount")
-# Of the user who edits: what bash in a container without further privilege can do with.
 CAPABILITIES = ("CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE")
 MASKED_PATHS = (
     "/proc/acpi",
@@ -43,7 +42,6 @@ ROOTLESS_SYS = ("/sys", "none", "/sys", "rbind nosuid noexec nodev ro")
 
 def document(*, rootless: bool, euid: int, egid: int, cgroup2: bool) -> "Spec":
     """Make the configuration; `euid` and `egid` count only for rootless."""
-    capabilities = list(CAPABILITIES)
     return {
         "ociVersion": "1.3.0",
         "process": {
@@ -56,9 +54,9 @@ def document(*, rootless: bool, euid: int, egid: int, cgroup2: bool) -> "Spec":
             ],
             "cwd": "/",
             "capabilities": {
-                "bounding": capabilities,
-                "effective": capabilities,
-                "permitted": capabilities,
+                "bounding": list(CAPABILITIES),
+                "effective": list(CAPABILITIES),
+                "permitted": list(CAPABILITIES),
             },
             "rlimits": [{"type": "RLIMIT_NOFILE", "hard": 1024, "soft": 1024}],
             "noNewPrivileges": True,
