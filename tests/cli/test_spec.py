@@ -31,3 +31,11 @@ def test_an_existing_file_stays(ocirun: "Command", tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr == f"ocirun: error: file {path} exists (remove it first)\n"
     assert path.read_text() == "mine"
+
+
+def test_a_missing_bundle(ocirun: "Command", tmp_path: Path) -> None:
+    done = ocirun("spec", "-b", str(tmp_path / "none"))
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"ocirun: error: {tmp_path}/none/config.json: no such file or directory\n"
+    )

@@ -46,18 +46,23 @@ class Call:
         runtime_dir = os.environ.get("XDG_RUNTIME_DIR", "")
         if not runtime_dir or not _is_plain_user():
             return DEFAULT_ROOT
-        path = f"{runtime_dir}/ocirun"
-        try:
-            if not os.path.isdir(path):
-                os.mkdir(path, 0o700)
-            # XDG base directory specification: what is old and lacks the sticky bit may be
-            # removed from $XDG_RUNTIME_DIR at any time.
-            os.chmod(path, 0o1700)
-        except OSError as error:
-            reason = (error.strerror or "").lower()
-            hint = "$XDG_RUNTIME_DIR must be writable for you; or give --root"
-            raise KernelError(f"make the state directory: {path}: {reason}", hint) from None
-        return path
+        return private_root(runtime_dir)
+
+
+def private_root(runtime_dir: str) -> str:
+    """Make the state root of a plain user."""
+    path = f"{runtime_dir}/ocirun"
+    try:
+        if not os.path.isdir(path):
+            os.mkdir(path, 0o700)
+        # XDG base directory specification: what is old and lacks the sticky bit may be
+        # removed from $XDG_RUNTIME_DIR at any time.
+        os.chmod(path, 0o1700)
+    except OSError as error:
+        reason = (error.strerror or "").lower()
+        hint = "$XDG_RUNTIME_DIR must be writable for you; or give --root"
+        raise KernelError(f"make the state directory: {path}: {reason}", hint) from None
+    return path
 
 
 def _is_plain_user() -> bool:

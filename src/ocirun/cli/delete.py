@@ -10,5 +10,6 @@ if TYPE_CHECKING:
 
 def invoke(call: "Call") -> int:
     """Delete the container."""
-    delete(call.root(), call.id, force=call.options.switch("force"))
+    force = call.options.switch("force")
+    delete(call.root(), call.id, force=force, warn=call.journal.warning)
     return 0

@@ -2,6 +2,7 @@
 """`ocirun features`: what this runtime can do, for engines (runtime-spec, features.md)."""
 
 from ocirun.cli.call import write
+from ocirun.linux import capability, mount
 from ocirun.spec import encode, features
 
 TYPE_CHECKING = False
@@ -11,5 +12,15 @@ if TYPE_CHECKING:
 
 def invoke(_: "Call") -> int:
     """Print the document; nothing of this host is read for it."""
-    write(encode.dumps_indented(features.document()) + "\n")
+    document = features.document(mount_options=mount_options(), capabilities=capability.NAMES)
+    write(encode.dumps_indented(document, "    ") + "\n")
     return 0
+
+
+def mount_options() -> set[str]:
+    """Gather the words that a mount can have, but for those that its filesystem takes."""
+    recursive = {f"r{word}" for word in mount.ATTRIBUTES}
+    bind = {"bind", "rbind"}
+    return {*mount.ATTRIBUTES, *mount.PROPAGATION, *mount.SUPERBLOCK, *mount.WITHOUT_EFFECT} | (
+        recursive | bind
+    )

@@ -2,7 +2,7 @@
 """`ocirun kill`: send a signal to the first process of a container (signal(7))."""
 
 # The plain C module: `signal` would import `enum`, which takes longer than the rest.
-import _signal  # type: ignore[import-not-found]
+import _signal
 
 from ocirun.engine.kill import kill
 from ocirun.errors import UsageError
@@ -17,7 +17,8 @@ LAST_SIGNAL = 64
 def invoke(call: "Call") -> int:
     """Send the signal."""
     word = call.arguments[1] if len(call.arguments) > 1 else ""
-    kill(call.root(), call.id, signal_number(word or "TERM"), call.options.switch("all"))
+    signal = signal_number(word or "TERM")
+    kill(call.root(), call.id, signal, all_=call.options.switch("all"))
     return 0
 
 
@@ -26,16 +27,16 @@ def signal_number(word: str) -> int:
     if word.isascii() and word.isdigit():
         number = int(word)
     else:
-        name, _, offset = word.upper().removeprefix("SIG").partition("+")
+        name, plus, offset = word.upper().removeprefix("SIG").partition("+")
         number = _by_name(name)
-        if number and offset:
+        if plus:
             number = number + int(offset) if name == "RTMIN" and offset.isdigit() else -1
-    if not 0 <= number <= LAST_SIGNAL or (number == 0 and word.strip("0")):
+    if not 0 <= number <= LAST_SIGNAL:
         raise UsageError(f'unknown signal "{word}"', "kill -l lists them")
     return number
 
 
 def _by_name(name: str) -> int:
     # The module also has SIG_IGN, SIG_BLOCK and the like.
-    number: int = getattr(_signal, f"SIG{name}", 0) if name.isalnum() else 0
+    number: int = getattr(_signal, f"SIG{name}", -1) if name.isalnum() else -1
     return number

@@ -2,14 +2,25 @@
 """The text of --version.
 
 Engines parse it as runc's.  The first line must start with "runc version", and hold the
-word only once; so the number is the runc whose command line and texts this program keeps
-to, and our own follows in brackets.
+second word only once; so its number is the runc whose command line and texts this
+program keeps to, and our own follows in brackets.
 """
 
+from ocirun.linux import seccomp
+
+OCIRUN = "0.1.0"
 RUNC = "1.5.0"
 SPEC = "1.3.0"
+COMMIT = "unknown"
 
 
 def text() -> str:
-    """All lines."""
-    return f"runc version {RUNC} (ocirun 0.1.0)\ncommit: unknown\nspec: {SPEC}\n"
+    """Make all lines."""
+    return f"runc version {RUNC} (ocirun {OCIRUN})\ncommit: {COMMIT}\nspec: {SPEC}\n{_libseccomp()}"
+
+
+def _libseccomp() -> str:
+    try:
+        return "libseccomp: {}.{}.{}\n".format(*seccomp.library_version())
+    except OSError:
+        return ""  # It is loaded only for a container with a seccomp profile.
