@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from ocirun.linux.cgroup.layout import Layout
     from ocirun.linux.cgroup.settings import Setting
 
-# These can only limit whole processes; the others work in threaded cgroups too.
-_DOMAIN_CONTROLLERS = frozenset(("memory", "io", "hugetlb", "rdma", "misc"))
 _DELEGATED = ("cgroup.procs", "cgroup.subtree_control", "cgroup.threads")
 
 
@@ -42,16 +40,15 @@ class Cgroup:
         self.mount = mount
         self.refused: dict[str, OSError] = {}
 
-    def create(self, *, tolerant: bool = False, threadable: bool = False) -> None:
+    def create(self, *, tolerant: bool = False) -> None:
         """Make the directory, with the controllers that there are; on failure nothing stays.
 
         With `tolerant`, a caller who may not write there goes without a cgroup: no `paths` then.
-        With `threadable` (no limit on whole processes is wanted) it may lie in a threaded subtree.
         """
         try:
             tree.make(self.path, self.made)
             self._enable_controllers()
-            self._join_domain(threadable=threadable)
+            self._join_threaded()
         except OSError as error:
             self.discard()
             if not tolerant or error.errno not in tree.NOT_OURS:
@@ -195,12 +192,11 @@ class Cgroup:
             if missing:
                 _enable(directory, sorted(missing))
 
-    def _join_domain(self, *, threadable: bool) -> None:
-        if tree.read(self.path, "cgroup.type") == "domain\n":
+    def _join_threaded(self) -> None:
+        # Below a threaded cgroup a new one can hold processes only when it is threaded too.  It
+        # then lacks the files of memory and io, which is an error only where these are wanted.
+        if tree.read(self.path, "cgroup.type") != "domain invalid\n":
             return
-        if not threadable:
-            text = "lies in a threaded subtree, where memory and io cannot be limited"
-            raise OSError(errno.EOPNOTSUPP, text, self.path)
         for directory in [*self._ancestors()[1:], self.path]:
             if tree.read(directory, "cgroup.type") == "domain invalid\n":
                 tree.write(directory, "cgroup.type", "threaded")
@@ -242,11 +238,6 @@ def of_process(pid: int) -> Cgroup | None:
         return None
     unified.own = own
     return Cgroup(unified.own_directory(), [], unified.mount)
-
-
-def needs_domain(settings: "Iterable[Setting]") -> bool:
-    """Tell whether any of the settings limits whole processes, for `create(threadable=...)`."""
-    return any(setting[0] in _DOMAIN_CONTROLLERS for setting in settings)
 
 
 def wait_event(directory: str, line: str, seconds: float) -> bool:
