@@ -45,7 +45,7 @@ def words(architecture: int, number: int, arguments: tuple[int, ...]) -> tuple[i
 
 
 class Machine:
-    """One program; `decide` gives its 32-bit answer."""
+    """One program; `decide` gives its 32-bit answer, and `steps` what that took."""
 
     def __init__(self, program: bytes) -> None:
         self.instructions = list(struct.iter_unpack("=HBBI", program))
@@ -54,8 +54,10 @@ class Machine:
         data = words(architecture, number, arguments)
         self.a = self.x = 0
         self.memory = [0] * 16
+        self.steps = 0
         place = 0
         while True:
+            self.steps += 1
             code, true, false, k = self.instructions[place]
             place += 1
             if code == RET_K:

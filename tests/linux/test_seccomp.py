@@ -140,6 +140,22 @@ def test_a_profile_of_our_own(section: Seccomp, token: int, base: int) -> None:
     assert_agrees(section, token, range(601), base)
 
 
+def test_a_long_list_is_searched_as_a_tree() -> None:
+    names = [
+        *("read", "openat", "close", "mmap", "munmap", "brk", "ioctl", "pread64", "pwrite64"),
+        *("readv", "writev", "madvise", "mincore", "dup", "dup3", "nanosleep", "getpid", "socket"),
+        *("connect", "accept4", "sendto", "recvfrom", "bind", "listen", "clone", "execve", "exit"),
+        *("wait4", "kill", "uname", "fcntl", "flock", "fsync", "getcwd", "chdir", "fchdir"),
+        *("umask", "getuid", "getgid", "setuid", "setgid", "capget", "capset", "statfs", "sync"),
+    ]
+    machine = compiled({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [rule(*names)]})
+    steps = []
+    for name in names:
+        assert machine.decide(NATIVE, number(name)) == ALLOW
+        steps.append(machine.steps)
+    assert max(steps) < len(names)
+
+
 def test_the_native_architecture_is_always_there() -> None:
     machine = compiled({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [rule("read", "openat")]})
     assert machine.decide(NATIVE, number("openat")) == ALLOW
