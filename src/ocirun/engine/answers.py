@@ -58,15 +58,20 @@ def _take_descriptor(creation: "Creation", message: "Message") -> bytes:
     if message.value == process.SYNC_HOME:
         return home(message.fd, creation.spec["process"])
     if creation.request.console_socket:
-        from ocirun.engine import terminal
-
-        try:
-            terminal.send(creation.request.console_socket, message.fd, message.text)
-        finally:
-            os.close(message.fd)
+        hand_over(creation.request.console_socket, message)
     else:
         creation.terminal_fd = message.fd
     return b""
+
+
+def hand_over(console_socket: str, message: "Message") -> None:
+    """Send a terminal on to the console socket, and let it go."""
+    from ocirun.engine import terminal
+
+    try:
+        terminal.send(console_socket, message.fd, message.text)
+    finally:
+        os.close(message.fd)
 
 
 def home(fd: int, wanted: "Process") -> bytes:

@@ -30,11 +30,24 @@ def read_config(bundle: str) -> tuple["Spec", bytes]:
         ) from None
     except OSError as error:
         raise KernelError(f"open {path}: {(error.strerror or '').lower()}") from error
+    data = _read_and_close(fd, path)
+    return validate.validate(load.parse(data, path)), data
+
+
+def read_file(path: str) -> bytes:
+    """Read another document that the user named."""
     try:
-        data = _read_regular(fd, path)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    except OSError as error:
+        raise KernelError(f"open {path}: {(error.strerror or '').lower()}") from error
+    return _read_and_close(fd, path)
+
+
+def _read_and_close(fd: int, path: str) -> bytes:
+    try:
+        return _read_regular(fd, path)
     finally:
         os.close(fd)
-    return validate.validate(load.parse(data, path)), data
 
 
 def _read_regular(fd: int, path: str) -> bytes:

@@ -37,7 +37,8 @@ def create(cgroup: "Cgroup", linux: "Linux", *, rootless: bool) -> "Cgroup | Non
     try:
         cgroup.create(tolerant=rootless)
         if not cgroup.paths:
-            return _refused(cgroup, linux)
+            _check_dispensable(cgroup, linux)
+            return None
         if cgroup.existed():
             _check_existing(cgroup)
         _apply(cgroup, linux, rootless=rootless)
@@ -66,7 +67,7 @@ def _apply(cgroup: "Cgroup", linux: "Linux", *, rootless: bool) -> None:
             raise
 
 
-def _refused(cgroup: "Cgroup", linux: "Linux") -> None:
+def _check_dispensable(cgroup: "Cgroup", linux: "Linux") -> None:
     error = next(iter(cgroup.refused.values()))
     if linux.get("cgroupsPath") or linux.get("resources", {}).keys() - {"devices"}:
         raise KernelError(

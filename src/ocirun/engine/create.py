@@ -171,7 +171,7 @@ class Creation:
         hooks = self.spec.get("hooks", {})
         for kind in ("poststart", "poststop"):
             if kind in hooks:
-                state.hooks[kind] = hooks[kind]  # type: ignore[literal-required]
+                state.hooks[kind] = hooks[kind]
         self.cgroup = cgroups.locate(
             self.spec.get("linux", {}), request.id, rootless=request.rootless
         )

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The words for a start that failed: the plan is made again to know what its operations were."""
 
-from ocirun.engine import failure
+import os
+
+from ocirun.engine import failure, hooks
 from ocirun.engine.process import Program, add_exec, add_program
 from ocirun.engine.wire import Operation, Plan
 from ocirun.errors import KernelError
@@ -22,9 +24,9 @@ def of_start(state: "State", message: "Message") -> KernelError:
     program = Program(state.config()["process"])
     add_program(plan, program)
     add_exec(plan, program)
-    hooks = state.config().get("hooks", {}).get("startContainer", [])
-    if message.fd >= 0 and hooks:
-        output = failure.hooks.printed(message.fd)
+    if message.fd >= 0:
+        output = hooks.printed(message.fd)
+        os.close(message.fd)
         return KernelError(f"hooks.startContainer: a hook failed{output}")
     operations: list[Operation] = plan.operations
     message.index = len(operations) - 1

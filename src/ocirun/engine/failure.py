@@ -65,7 +65,7 @@ def _no_program(operations: "list[Operation]", message: "Message") -> KernelErro
 
 
 def _failed_hook(operation: "Operation", message: "Message") -> KernelError:
-    path = operation.args[0]
+    path = str(operation.args[0])
     if message.value == errno.ECHILD and message.text.isdigit():
         how = hooks.ending(int(message.text))
         if how == "exit status 127":

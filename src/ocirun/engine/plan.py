@@ -68,7 +68,15 @@ def build(
     rootfs.add_change(plan, setting)
     plan.add("CLOSE", setting.root_slot)
     plan.add("CLOSE", setting.proc_slot)
-    _add_end(plan, setting, program, seccomp, listener, state)
+
+    def add_start() -> None:
+        plan.add("START", listener)
+        document = _with_status(state, "created")
+        # runc gives these the program's environment when they have none, and so must
+        # we: hooks in the field depend on it.
+        hooks.add_hooks(plan, setting, "startContainer", document, program.env)
+
+    process_steps.add_end(plan, setting, process, program, seccomp, add_start)
     return plan
 
 
@@ -134,18 +142,22 @@ def _add_namespaces(plan: Plan, setting: "Setting", fds: Fds) -> None:
 def _add_surroundings(plan: Plan, setting: "Setting") -> None:
     spec = setting.spec
     if not setting.no_keyring:
-        plan.field = "session keyring (--no-new-keyring)"
-        own = setting.namespaces.private("user")
-        search = _KEYRING_SEARCH_OTHER if own else _KEYRING_SEARCH_USER
-        name = f"_ses.{setting.id}"
-        plan.add("KEYRING", name, _KEYRING_KEEP, search)
+        add_keyring(plan, setting)
     if "network" in setting.namespaces.made:
         plan.field = "loopback interface"
         plan.add("LOOPBACK")
     for key in ("hostname", "domainname"):
         if spec.get(key):
             plan.field = key
-            plan.add(key.upper(), spec[key])  # type: ignore[literal-required]
+            plan.add(key.upper(), spec[key])
+
+
+def add_keyring(plan: Plan, setting: "Setting") -> None:
+    """Append the joining of the container's session keyring, which is made if need be."""
+    plan.field = "session keyring (--no-new-keyring)"
+    own = setting.namespaces.private("user")
+    search = _KEYRING_SEARCH_OTHER if own else _KEYRING_SEARCH_USER
+    plan.add("KEYRING", f"_ses.{setting.id}", _KEYRING_KEEP, search)
 
 
 def _add_filesystem(
@@ -191,38 +203,6 @@ def _add_console(plan: Plan, setting: "Setting", process: "Process") -> None:
     size = process.get("consoleSize", {})
     mount = int(setting.namespaces.private("mount"))
     plan.add("CONSOLE", setting.root_slot, mount, size.get("width", 0), size.get("height", 0))
-
-
-def _add_end(  # noqa: PLR0913  (the one place where all of it meets)
-    plan: Plan,
-    setting: "Setting",
-    program: "Program",
-    seccomp: "Filter | None",
-    listener: int,
-    state: tuple[str, str, str],
-) -> None:
-    process = setting.spec["process"]
-    plan.field = "process.user.umask"
-    plan.add("UMASK", process.get("user", {}).get("umask", 0o022))
-    sealed = process.get("noNewPrivileges", False)
-    if sealed:
-        plan.field = "process.noNewPrivileges"
-        plan.add("PRCTL", process_steps.PR_SET_NO_NEW_PRIVS, 1, 0)
-    elif seccomp:
-        # Without no_new_privs only CAP_SYS_ADMIN may load a filter (seccomp(2)).
-        process_steps.add_filter(plan, seccomp)
-    process_steps.add_identity(plan, setting, process, program)
-    process_steps.add_program(plan, program)
-    plan.field = "start"
-    plan.add("START", listener)
-    document = _with_status(state, "created")
-    # runc gives these the program's environment when they have none, and so must we:
-    # hooks in the field depend on it.
-    hooks.add_hooks(plan, setting, "startContainer", document, program.env)
-    if sealed and seccomp:
-        # As late as can be: the filter then only has to allow execve(2).
-        process_steps.add_filter(plan, seccomp)
-    process_steps.add_exec(plan, program)
 
 
 def _with_status(state: tuple[str, str, str], status: str) -> tuple[str, str]:

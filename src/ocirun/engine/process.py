@@ -9,6 +9,8 @@ from ocirun.errors import SpecError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ocirun.linux.seccomp_cache import Program as Filter
+    from collections.abc import Callable
+
     from ocirun.engine.setting import Setting
     from ocirun.engine.wire import Plan
     from ocirun.spec.model import Process, User
@@ -78,10 +80,38 @@ def capability_masks(process: "Process", setting: "Setting") -> dict[str, int]:
     return masks
 
 
-def add_identity(
+def add_end(  # noqa: PLR0913  (the one place where all of it meets)
+    plan: "Plan",
+    setting: "Setting",
+    process: "Process",
+    program: Program,
+    seccomp: "Filter | None",
+    add_start: "Callable[[], None]",
+) -> None:
+    """Append the loss of rights, the start as `add_start` says, and the program."""
+    plan.field = "process.user.umask"
+    plan.add("UMASK", process.get("user", {}).get("umask", 0o022))
+    sealed = process.get("noNewPrivileges", False)
+    if sealed:
+        plan.field = "process.noNewPrivileges"
+        plan.add("PRCTL", PR_SET_NO_NEW_PRIVS, 1, 0)
+    elif seccomp:
+        # Without no_new_privs only CAP_SYS_ADMIN may load a filter (seccomp(2)).
+        _add_filter(plan, seccomp)
+    _add_identity(plan, setting, process, program)
+    plan.field = "process.args[0]"
+    plan.add("PROGRAM", program.candidates)
+    plan.field = "start"
+    add_start()
+    if sealed and seccomp:
+        # As late as can be: the filter then only has to allow execve(2).
+        _add_filter(plan, seccomp)
+    add_exec(plan, program)
+
+
+def _add_identity(
     plan: "Plan", setting: "Setting", process: "Process", program: Program
 ) -> None:
-    """Append directory, user, groups and capabilities, in the order that rights allow."""
     cwd = process["cwd"]
     user: User = process.get("user", {})
     masks = capability_masks(process, setting)
@@ -120,8 +150,7 @@ def _add_groups(plan: "Plan", setting: "Setting", user: "User") -> None:
         )
 
 
-def add_filter(plan: "Plan", seccomp: "Filter") -> None:
-    """Append the loading of a compiled seccomp filter."""
+def _add_filter(plan: "Plan", seccomp: "Filter") -> None:
     plan.field = "linux.seccomp"
     plan.add("SECCOMP", seccomp.flags, seccomp.instructions, len(seccomp.instructions) // 8, SYNC_SECCOMP)
 

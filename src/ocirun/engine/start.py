@@ -10,6 +10,7 @@ from ocirun.errors import KernelError, OcirunError, StateError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ocirun.engine.state import State
+    from ocirun.engine.stub import Message
 
 
 def start(root: str, container_id: str) -> None:
@@ -58,7 +59,7 @@ def _say_go(state: "State") -> None:
         raise _explain(state, message)
 
 
-def _explain(state: "State", message: "object") -> OcirunError:
+def _explain(state: "State", message: "Message") -> OcirunError:
     from ocirun.engine import explanation
 
     return explanation.of_start(state, message)

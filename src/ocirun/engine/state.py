@@ -14,7 +14,29 @@ from ocirun.spec import encode, load
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import TypedDict
+
     from ocirun.spec.model import Hooks, Spec
+
+    class Record(TypedDict):
+        """The fields of state.json."""
+
+        version: int
+        id: str
+        ociVersion: str
+        bundle: str
+        rootfs: str
+        created: str
+        owner: int
+        pid: int
+        startTime: int
+        creating: bool
+        rootless: bool
+        ownPids: bool
+        annotations: dict[str, str]
+        cgroupPaths: dict[str, str]
+        cgroupsMade: list[str]
+        hooks: Hooks
 
 VERSION = 1
 _ALLOWED = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.")
@@ -204,8 +226,8 @@ def load_state(root: str, container_id: str) -> State:
 
 
 def _from_document(directory: str, document: "dict[str, object]") -> State:
-    # The types were checked against _FIELDS just now.
-    found: dict[str, any] = document  # type: ignore[valid-type]
+    # load_state() checked the types against _FIELDS just now.
+    found: Record = document  # type: ignore[assignment]
     state = State(directory, found["id"])
     state.oci_version = found["ociVersion"]
     state.bundle = found["bundle"]

@@ -148,7 +148,7 @@ class Plan:
             if len(numbers) != count:
                 raise OcirunError(f"plan: {operation.name} takes {count} arguments")
             steps.append(pack(f"<II{count}Q", code, count, *numbers))
-        body = heap.bytes()
+        body = heap.content()
         total = size + len(body)
         header = _HEADER.pack(MAGIC, VERSION, total, len(steps), fail_at, 0)
         return b"".join((header, *steps, body))
@@ -179,7 +179,7 @@ class _Heap:
             return self._table(value.table) + 8 * value.index
         return self._table(value)
 
-    def bytes(self) -> bytes:
+    def content(self) -> bytes:
         """Give all of it; the last byte is NUL."""
         self._put(b"\0")
         return b"".join(self._chunks)

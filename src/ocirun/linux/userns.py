@@ -12,9 +12,9 @@ def inside() -> bool:
         return False
 
 
-def may_setgroups() -> bool:
-    """Tell whether setgroups(2) is allowed in our user namespace."""
+def may_setgroups(pid: int | str = "self") -> bool:
+    """Tell whether setgroups(2) is allowed in the user namespace of a process."""
     try:
-        return procfs.read("self/setgroups").strip() != b"deny"
+        return procfs.read(f"{pid}/setgroups").strip() != b"deny"
     except OSError:
         return True

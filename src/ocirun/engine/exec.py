@@ -1,0 +1,336 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`exec`: one more process in a running container, by a plan of its own.
+
+It joins the container's cgroup first and then all its namespaces at once, through
+the pidfd of the container's first process: no path is looked up that could mean
+another container by then (setns(2)).
+"""
+
+import os
+
+from ocirun.engine import answers, bundle, kill, process as steps, state as states, status, wire
+from ocirun.engine.conversation import Conversation
+from ocirun.engine.create import write_pid_file
+from ocirun.engine.namespaces import TYPES, Namespaces
+from ocirun.engine.plan import add_keyring
+from ocirun.engine.process import Program
+from ocirun.engine.setting import Setting
+from ocirun.engine.wire import NO_SLOT, Plan
+from ocirun.errors import KernelError, SpecError, StateError
+from ocirun.linux import userns
+from ocirun.spec import load, validate
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ocirun.engine.foreground import Foreground
+    from ocirun.engine.state import State
+    from ocirun.spec.model import Process, Spec
+
+_PR_SET_DUMPABLE = 4
+
+
+class Request:
+    """Which process to run, and how; the flags of `ocirun exec`."""
+
+    __slots__ = (
+        "additional_gids",
+        "apparmor_profile",
+        "args",
+        "capabilities",
+        "cgroups",
+        "console_socket",
+        "cwd",
+        "detach",
+        "env",
+        "gid",
+        "id",
+        "ignore_paused",
+        "no_new_privileges",
+        "pid_file",
+        "pidfd_socket",
+        "preserve_fds",
+        "process_file",
+        "root",
+        "selinux_label",
+        "terminal",
+        "uid",
+        "warn",
+    )
+
+    def __init__(self, root: str, container_id: str) -> None:
+        self.root = root
+        self.id = container_id
+        self.args: list[str] = []
+        #: a file with the whole `process`, instead of the container's and these changes to it
+        self.process_file = ""
+        self.console_socket = ""
+        self.pidfd_socket = ""
+        self.pid_file = ""
+        self.detach = False
+        self.terminal = False
+        self.cwd = ""
+        self.env: list[str] = []
+        self.uid: int | None = None
+        self.gid: int | None = None
+        self.additional_gids: list[int] = []
+        self.selinux_label = ""
+        self.apparmor_profile = ""
+        self.no_new_privileges: bool | None = None
+        self.capabilities: list[str] = []
+        self.preserve_fds = 0
+        #: controller -> path below the container's cgroup; "" for all
+        self.cgroups: dict[str, str] = {}
+        self.ignore_paused = False
+        #: called with each warning
+        self.warn: Callable[[str], None] = lambda _: None
+
+
+def exec_(request: Request) -> int:
+    """Run the process; give its exit code, or 0 at once if it is detached."""
+    state = states.load_state(request.root, request.id)
+    spec = state.config()
+    process = _process(request, spec)
+    _check(request, state, process)
+    if request.detach:
+        conversation, _ = _launch(request, state, spec, process)
+        conversation.close()
+        return 0
+    from ocirun.engine.foreground import Foreground
+
+    with Foreground(subreaper=False) as foreground:
+        return _stay(foreground, _launch(request, state, spec, process, foreground))
+
+
+def _stay(foreground: "Foreground", launched: tuple[Conversation, int]) -> int:
+    conversation, terminal_fd = launched
+    conversation.close()
+    try:
+        return foreground.wait()
+    finally:
+        if terminal_fd >= 0:
+            os.close(terminal_fd)
+
+
+def _process(request: Request, spec: "Spec") -> "Process":
+    if request.process_file:
+        data = bundle.read_file(request.process_file)
+        return validate.validate_process(load.parse(data, request.process_file))
+    process = spec["process"]
+    process["args"] = request.args
+    process["terminal"] = request.terminal
+    process["env"] = process.get("env", []) + request.env
+    if request.cwd:
+        process["cwd"] = request.cwd
+    if request.apparmor_profile:
+        process["apparmorProfile"] = request.apparmor_profile
+    if request.selinux_label:
+        process["selinuxLabel"] = request.selinux_label
+    if request.no_new_privileges is not None:
+        process["noNewPrivileges"] = request.no_new_privileges
+    _change_user(request, process)
+    _add_capabilities(request.capabilities, process)
+    return process
+
+
+def _change_user(request: Request, process: "Process") -> None:
+    user = process.setdefault("user", {})
+    if request.uid is not None:
+        user["uid"] = request.uid
+    if request.gid is not None:
+        user["gid"] = request.gid
+    if request.additional_gids:
+        user["additionalGids"] = user.get("additionalGids", []) + request.additional_gids
+
+
+def _add_capabilities(names: list[str], process: "Process") -> None:
+    if not names:
+        return
+    sets = process.setdefault("capabilities", {})
+    sets["bounding"] = sets.get("bounding", []) + names
+    sets["effective"] = sets.get("effective", []) + names
+    sets["permitted"] = sets.get("permitted", []) + names
+    # Never inheritable: CVE-2022-29162.  Ambient ones need to be that, and so are only
+    # added to a container that has some.
+    if sets.get("inheritable"):
+        sets["ambient"] = sets.get("ambient", []) + names
+
+
+def _check(request: Request, state: "State", process: "Process") -> None:
+    found = status.of(state)
+    if found == status.STOPPED:
+        raise StateError(f"cannot exec in a stopped container: {state.id} is not running")
+    if found == status.PAUSED and not request.ignore_paused:
+        raise StateError(
+            f"cannot exec in a paused container: {state.id}",
+            "ocirun resume it, or use --ignore-paused to override",
+        )
+    for name in ("apparmorProfile", "selinuxLabel", "scheduler", "ioPriority", "execCPUAffinity"):
+        if process.get(name):
+            raise SpecError(f"process.{name}: not implemented yet by ocirun")
+    terminal = bool(process.get("terminal"))
+    if terminal and request.detach and not request.console_socket:
+        raise SpecError(
+            "cannot allocate tty if ocirun will detach without setting console socket",
+            "give --console-socket, or leave out --tty",
+        )
+    if request.console_socket and not (terminal and request.detach):
+        raise SpecError(
+            "cannot use console socket if ocirun will not detach or allocate tty",
+            "leave out --console-socket, or add --tty and --detach",
+        )
+
+
+def _launch(
+    request: Request,
+    state: "State",
+    spec: "Spec",
+    process: "Process",
+    foreground: "Foreground | None" = None,
+) -> tuple[Conversation, int]:
+    """Start the process; give the conversation, and our end of its terminal or -1."""
+    program = Program(process)
+    pidfd = kill.open_first(state)
+    if pidfd < 0:
+        raise StateError(f"cannot exec in a stopped container: {state.id} is not running")
+    fds = [pidfd]
+    try:
+        plan = _plan(request, state, (spec, process, program), fds)
+        conversation = Conversation(plan, fds)
+    finally:
+        for fd in fds:
+            os.close(fd)
+    terminal_fd = -1
+    try:
+        terminal_fd = _serve(request, conversation, process)
+        if foreground:
+            foreground.take(conversation.pid, terminal_fd)
+        if request.pid_file:
+            write_pid_file(request.pid_file, conversation.pid)
+        conversation.go()
+        conversation.until_executed()
+    except BaseException:
+        conversation.kill()
+        if terminal_fd >= 0:
+            os.close(terminal_fd)
+        raise
+    return conversation, terminal_fd
+
+
+def _serve(request: Request, conversation: Conversation, process: "Process") -> int:
+    terminal_fd = -1
+    while True:
+        message = conversation.next()
+        if message.kind == wire.READY:
+            answers.set_rlimits(conversation.pid, process)
+            return terminal_fd
+        if message.value == steps.SYNC_HOME:
+            conversation.go(answers.home(message.fd, process))
+            continue
+        if request.console_socket:
+            answers.hand_over(request.console_socket, message)
+        else:
+            terminal_fd = message.fd
+        conversation.go()
+
+
+def _plan(
+    request: Request,
+    state: "State",
+    what: "tuple[Spec, Process, Program]",
+    fds: list[int],
+) -> Plan:
+    spec, process, program = what
+    setting = _setting(request, state, spec)
+    plan = Plan()
+    setting.root_slot = plan.slot()
+    setting.proc_slot = plan.slot()
+    plan.add("CLOEXEC", 3 + setting.preserve_fds)
+    _add_entry(plan, setting, fds, _open_cgroups(request, state))
+    if not setting.no_keyring:
+        add_keyring(plan, setting)
+    plan.field = "container's root"
+    plan.add("OPEN", setting.root_slot, "/")
+    if process.get("terminal"):
+        plan.field = "process.terminal"
+        size = process.get("consoleSize", {})
+        plan.add("CONSOLE", setting.root_slot, 0, size.get("width", 0), size.get("height", 0))
+    plan.add("CLOSE", setting.root_slot)
+    section = spec.get("linux", {}).get("seccomp")
+    seccomp = None
+    if section:
+        from ocirun.engine import seccomp as filters
+
+        seccomp = filters.prepare(section, request.root)
+    steps.add_end(plan, setting, process, program, seccomp, lambda: plan.add("START", NO_SLOT))
+    return plan
+
+
+def _setting(request: Request, state: "State", spec: "Spec") -> Setting:
+    setting = Setting(spec, state.bundle, Namespaces(spec.get("linux", {}).get("namespaces", [])))
+    setting.id = state.id
+    setting.privileged = os.geteuid() == 0
+    setting.may_setgroups = userns.may_setgroups(state.pid)
+    setting.preserve_fds = request.preserve_fds
+    return setting
+
+
+def _open_cgroups(request: Request, state: "State") -> tuple[list[int], int]:
+    cgroup = kill.cgroup_of(state)
+    if not cgroup:
+        if request.cgroups:
+            raise StateError(f"--cgroup: container {state.id} has no cgroup")
+        return [], -1
+    try:
+        if request.cgroups:
+            cgroup = cgroup.sub(request.cgroups)
+        directory = cgroup.directory_fd()
+        files = cgroup.attach_fds(cloned=directory >= 0) if cgroup.version == 1 else []
+    except OSError as error:
+        raise KernelError(
+            f"open the cgroup: {error.filename}: {(error.strerror or '').lower()}"
+        ) from error
+    return files, directory
+
+
+def _add_entry(
+    plan: Plan, setting: Setting, fds: list[int], cgroups: tuple[list[int], int]
+) -> None:
+    """Append what leads into the container: its cgroups, then its namespaces."""
+    files, directory = cgroups
+    namespaces = setting.namespaces
+    slot = plan.slot()
+    score = setting.spec["process"].get("oomScoreAdj")
+    plan.field = "cgroup"
+    for fd in files:
+        plan.add("FD", slot, fd)
+        plan.add("WRITE", slot, "0")
+    fds += files
+    if score is not None:
+        plan.field = "process.oomScoreAdj"
+        plan.add("OPEN_PROC", setting.proc_slot, "/proc")
+        plan.add("WRITE_AT", setting.proc_slot, "self/oom_score_adj", str(score))
+        plan.add("CLOSE", setting.proc_slot)
+    plan.field = "namespaces of the container"
+    plan.add("PRCTL", _PR_SET_DUMPABLE, 0, 0)
+    if directory >= 0:
+        fds.append(directory)
+        plan.add("FD", slot, directory)
+        plan.add("CLONE", 0, slot)
+    wanted = 0
+    for kind in (*namespaces.made, *namespaces.joined):
+        wanted |= TYPES[kind][0]
+    if wanted:
+        plan.add("FD", slot, fds[0])
+        plan.add("SETNS", slot, wanted)
+    plan.add("CLONE", 0, NO_SLOT)
+    if namespaces.private("user"):
+        if setting.may_setgroups:
+            plan.add("GROUPS", 0, b"")
+        plan.add("IDENTITY", 0, 0)
+    plan.add("SETSID")
+    plan.release(slot)
+
+
+
