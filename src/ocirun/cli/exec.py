@@ -41,6 +41,7 @@ def request_of(call: "Call") -> Request:
     request.capabilities = options.texts("cap")
     request.preserve_fds = options.number("preserve-fds")
     request.cgroups = cgroup_paths(options.texts("cgroup"))
+    request.warn = call.journal.warning
     request.ignore_paused = options.switch("ignore-paused")
     return request
 

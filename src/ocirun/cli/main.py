@@ -133,5 +133,6 @@ def _invoke(name: str, call: Call) -> int:
         if not (error.name or "").startswith("ocirun."):
             raise
         raise UsageError(f"{name} is not implemented yet") from None
+    call.journal.debug(f"command: {name} {' '.join(call.arguments)}")
     code: int = module.invoke(call)
     return code
