@@ -3,54 +3,47 @@
 
 import os
 import subprocess
-import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[2]
-INSTALLED = REPOSITORY / ".venv" / "bin" / "ocirun"
-# As the launcher does it.
-FROM_SOURCE = [sys.executable, "-I", "-S", "-P", "-B", "-X", "utf8"]
+# These would change what the command does, or where.
+FOREIGN = {"XDG_RUNTIME_DIR", "NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID"}
 
 
 class Command:
     """The ocirun command, with a state root of its own."""
 
-    def __init__(self, program: list[str], root: Path) -> None:
-        self.program = program
+    def __init__(self, path: str, root: Path) -> None:
+        self.path = path
         self.root = root
         self.environment = {
-            name: value
-            for name, value in os.environ.items()
-            if name not in {"XDG_RUNTIME_DIR", "NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID"}
+            name: value for name, value in os.environ.items() if name not in FOREIGN
         }
 
     def bare(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run a command line as it is."""
-        return subprocess.run(
-            [*self.program, *words],
-            capture_output=True,
-            text=True,
-            check=False,
-            stdin=subprocess.DEVNULL,
-            env=self.environment,
-        )
+        # Files, not pipes: a container inherits them, and a pipe would not end before it does.
+        with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+            done = subprocess.run(
+                [self.path, *words],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                check=False,
+                env=self.environment,
+            )
+            out.seek(0)
+            err.seek(0)
+            return subprocess.CompletedProcess(words, done.returncode, out.read(), err.read())
 
     def __call__(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run a command line below our state root."""
         return self.bare("--root", str(self.root), *words)
 
 
-@pytest.fixture(scope="session")
-def program() -> list[str]:
-    if os.environ.get("OCIRUN_FROM_SOURCE") or not INSTALLED.exists():
-        return [*FROM_SOURCE, str(REPOSITORY / "src" / "ocirun" / "__main__.py")]
-    return [str(INSTALLED)]
-
-
 @pytest.fixture
-def ocirun(program: list[str], tmp_path: Path) -> Command:
-    root = tmp_path / "root"
-    root.mkdir()
-    return Command(program, root)
+def command(ocirun: str, state_root: Path) -> Command:
+    """Give a function that runs the command."""
+    return Command(ocirun, state_root)

@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Command
 
 
-def test_document(ocirun: "Command") -> None:
-    done = ocirun("features")
+def test_document(command: "Command") -> None:
+    done = command("features")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith('{\n    "ociVersionMin": "1.0.0",\n')
     assert done.stdout.endswith("\n}\n")

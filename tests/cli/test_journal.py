@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)"
 
 
-def test_json(ocirun: "Command", tmp_path: Path) -> None:
+def test_json(command: "Command", tmp_path: Path) -> None:
     log = tmp_path / "log.json"
     for _ in range(2):
-        done = ocirun("--log", str(log), "--log-format", "json", "state", "none")
+        done = command("--log", str(log), "--log-format", "json", "state", "none")
         assert done.returncode == 1
         assert done.stdout == ""
         assert "does not exist" in done.stderr
@@ -29,9 +29,9 @@ def test_json(ocirun: "Command", tmp_path: Path) -> None:
     assert "does not exist" in json.loads(lines[0])["msg"]
 
 
-def test_text(ocirun: "Command", tmp_path: Path) -> None:
+def test_text(command: "Command", tmp_path: Path) -> None:
     log = tmp_path / "log"
-    assert ocirun("--log", str(log), "state", "none").returncode == 1
+    assert command("--log", str(log), "state", "none").returncode == 1
     assert re.fullmatch(rf'time="{TIME}" level=error msg="[^"]*"\n', log.read_text())
 
 
@@ -47,35 +47,35 @@ def test_text(ocirun: "Command", tmp_path: Path) -> None:
     ],
 )
 def test_wrong_command_lines_are_told_to_the_log(
-    ocirun: "Command", tmp_path: Path, words: list[str]
+    command: "Command", tmp_path: Path, words: list[str]
 ) -> None:
     log = tmp_path / "log"
-    done = ocirun.bare("--log", str(log), "--log-format=json", *words)
+    done = command.bare("--log", str(log), "--log-format=json", *words)
     assert done.returncode == 1
     (line,) = log.read_text().splitlines()
     assert f"ocirun: error: {json.loads(line)['msg']}\n" == done.stderr
 
 
-def test_the_flags_may_follow_the_command(ocirun: "Command", tmp_path: Path) -> None:
+def test_the_flags_may_follow_the_command(command: "Command", tmp_path: Path) -> None:
     log = tmp_path / "log"
-    ocirun.bare("state", "--root", str(ocirun.root), "none", "--log", str(log))
+    command.bare("state", "--root", str(command.root), "none", "--log", str(log))
     assert "none" in log.read_text()
 
 
-def test_the_log_is_made_even_when_nothing_fails(ocirun: "Command", tmp_path: Path) -> None:
+def test_the_log_is_made_even_when_nothing_fails(command: "Command", tmp_path: Path) -> None:
     log = tmp_path / "log"
-    assert ocirun("--log", str(log), "list").returncode == 0
+    assert command("--log", str(log), "list").returncode == 0
     assert log.read_bytes() == b""
 
 
-def test_a_log_that_cannot_be_written(ocirun: "Command", tmp_path: Path) -> None:
-    done = ocirun("--log", str(tmp_path / "none" / "log"), "list")
+def test_a_log_that_cannot_be_written(command: "Command", tmp_path: Path) -> None:
+    done = command("--log", str(tmp_path / "none" / "log"), "list")
     assert done.returncode == 1
     assert "/none/log: no such file or directory" in done.stderr
     assert done.stderr.count("\n") == 1
 
 
-def test_debug_lines_never_reach_standard_output(ocirun: "Command") -> None:
-    done = ocirun("--debug", "list", "-q")
+def test_debug_lines_never_reach_standard_output(command: "Command") -> None:
+    done = command("--debug", "list", "-q")
     assert done.returncode == 0
     assert done.stdout == ""

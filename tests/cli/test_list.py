@@ -4,30 +4,33 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from tests.cli.conftest import Command
 
 TITLE = "ID          PID         STATUS      BUNDLE      CREATED     OWNER\n"
 
 
-def test_an_empty_root(ocirun: "Command") -> None:
-    assert ocirun("list").stdout == TITLE
-    assert ocirun("list", "-f", "json").stdout == "[]\n"
-    assert ocirun("list", "-q").stdout == ""
+def test_an_empty_root(command: "Command") -> None:
+    assert command("list").stdout == TITLE
+    assert command("list", "-f", "json").stdout == "[]\n"
+    assert command("list", "-q").stdout == ""
 
 
-def test_a_missing_root_is_an_error_when_it_was_named(ocirun: "Command", tmp_path: Path) -> None:
-    done = ocirun.bare("--root", str(tmp_path / "none"), "list")
+def test_a_missing_root_is_an_error_when_it_was_named(command: "Command", tmp_path: Path) -> None:
+    done = command.bare("--root", str(tmp_path / "none"), "list")
     assert done.returncode == 1
     assert done.stdout == ""
     assert "/none: no such file or directory" in done.stderr
 
 
-def test_a_broken_container_hides_no_other(ocirun: "Command") -> None:
-    (ocirun.root / "broken").mkdir()
-    (ocirun.root / "worse").mkdir()
-    (ocirun.root / "worse" / "state.json").write_text("{")
-    done = ocirun("list")
+@pytest.mark.leaves("state")
+def test_a_broken_container_hides_no_other(command: "Command") -> None:
+    (command.root / "broken").mkdir()
+    (command.root / "worse").mkdir()
+    (command.root / "worse" / "state.json").write_text("{")
+    done = command("list")
     assert done.returncode == 0
     assert done.stdout == TITLE
     warnings = done.stderr.splitlines()

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Command
 
 
-def test_it_writes_into_the_bundle(ocirun: "Command", tmp_path: Path) -> None:
-    done = ocirun("spec", "--bundle", str(tmp_path))
+def test_it_writes_into_the_bundle(command: "Command", tmp_path: Path) -> None:
+    done = command("spec", "--bundle", str(tmp_path))
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     document = json.loads((tmp_path / "config.json").read_text())
     assert document["ociVersion"] == "1.3.0"
@@ -18,23 +18,23 @@ def test_it_writes_into_the_bundle(ocirun: "Command", tmp_path: Path) -> None:
     assert "user" not in {part["type"] for part in document["linux"]["namespaces"]}
 
 
-def test_rootless(ocirun: "Command", tmp_path: Path) -> None:
-    assert ocirun("spec", "--rootless", "-b", str(tmp_path)).returncode == 0
+def test_rootless(command: "Command", tmp_path: Path) -> None:
+    assert command("spec", "--rootless", "-b", str(tmp_path)).returncode == 0
     document = json.loads((tmp_path / "config.json").read_text())
     assert "user" in {part["type"] for part in document["linux"]["namespaces"]}
 
 
-def test_an_existing_file_stays(ocirun: "Command", tmp_path: Path) -> None:
+def test_an_existing_file_stays(command: "Command", tmp_path: Path) -> None:
     path = tmp_path / "config.json"
     path.write_text("mine")
-    done = ocirun("spec", "-b", str(tmp_path))
+    done = command("spec", "-b", str(tmp_path))
     assert done.returncode == 1
     assert done.stderr == f"ocirun: error: file {path} exists (remove it first)\n"
     assert path.read_text() == "mine"
 
 
-def test_a_missing_bundle(ocirun: "Command", tmp_path: Path) -> None:
-    done = ocirun("spec", "-b", str(tmp_path / "none"))
+def test_a_missing_bundle(command: "Command", tmp_path: Path) -> None:
+    done = command("spec", "-b", str(tmp_path / "none"))
     assert done.returncode == 1
     assert done.stderr == (
         f"ocirun: error: {tmp_path}/none/config.json: no such file or directory\n"

@@ -33,8 +33,8 @@ COMMANDS = [
 
 
 @pytest.mark.parametrize("words", [["--help"], ["-h"], ["help"], ["h"], []])
-def test_help(ocirun: "Command", words: list[str]) -> None:
-    done = ocirun.bare(*words)
+def test_help(command: "Command", words: list[str]) -> None:
+    done = command.bare(*words)
     assert done.returncode == 0
     assert done.stderr == ""
     lines = done.stdout.splitlines()
@@ -45,10 +45,10 @@ def test_help(ocirun: "Command", words: list[str]) -> None:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_help_on_a_command(ocirun: "Command", name: str) -> None:
+def test_help_on_a_command(command: "Command", name: str) -> None:
     texts = set()
     for words in ([name, "--help"], [name, "-h"], ["help", name], ["--help", name]):
-        done = ocirun.bare(*words)
+        done = command.bare(*words)
         assert (done.returncode, done.stderr) == (0, "")
         texts.add(done.stdout)
     (text,) = texts
@@ -56,8 +56,8 @@ def test_help_on_a_command(ocirun: "Command", name: str) -> None:
 
 
 @pytest.mark.parametrize("word", ["--version", "-v"])
-def test_version_is_what_engines_can_parse(ocirun: "Command", word: str) -> None:
-    done = ocirun.bare(word)
+def test_version_is_what_engines_can_parse(command: "Command", word: str) -> None:
+    done = command.bare(word)
     assert done.returncode == 0
     first, second, third, *_ = done.stdout.splitlines()
     assert re.fullmatch(r"runc version \d+\.\d+\.\d+ \(ocirun \d+\.\d+\.\d+\S*\)", first)
@@ -68,8 +68,8 @@ def test_version_is_what_engines_can_parse(ocirun: "Command", word: str) -> None
 
 
 @pytest.mark.parametrize("words", [["foo"], ["foo", "-h"], ["help", "foo"], ["--help", "foo"]])
-def test_unknown_command(ocirun: "Command", words: list[str]) -> None:
-    done = ocirun.bare(*words)
+def test_unknown_command(command: "Command", words: list[str]) -> None:
+    done = command.bare(*words)
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr == "ocirun: error: No help topic for 'foo' (see ocirun --help)\n"
@@ -97,8 +97,8 @@ def test_unknown_command(ocirun: "Command", words: list[str]) -> None:
         (["list", "-f", "xml"], "invalid format option (use table or json)"),
     ],
 )
-def test_wrong_command_lines(ocirun: "Command", words: list[str], text: str) -> None:
-    done = ocirun.bare(*words)
+def test_wrong_command_lines(command: "Command", words: list[str], text: str) -> None:
+    done = command.bare(*words)
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr.startswith("ocirun: error: ")
@@ -107,56 +107,56 @@ def test_wrong_command_lines(ocirun: "Command", words: list[str], text: str) -> 
 
 
 @pytest.mark.parametrize("name", ["checkpoint", "events", "restore", "update"])
-def test_what_is_not_there_yet(ocirun: "Command", name: str) -> None:
-    done = ocirun(name, "ID")
+def test_what_is_not_there_yet(command: "Command", name: str) -> None:
+    done = command(name, "ID")
     assert done.returncode == 1
     assert done.stderr == f"ocirun: error: {name} is not implemented yet\n"
 
 
-def test_systemd_cgroup_is_refused_where_it_matters(ocirun: "Command") -> None:
-    done = ocirun("--systemd-cgroup", "create", "ID")
+def test_systemd_cgroup_is_refused_where_it_matters(command: "Command") -> None:
+    done = command("--systemd-cgroup", "create", "ID")
     assert done.returncode == 1
     assert "--systemd-cgroup is not supported yet" in done.stderr
-    assert ocirun("--systemd-cgroup", "list").returncode == 0
+    assert command("--systemd-cgroup", "list").returncode == 0
 
 
-def test_a_wrong_value_of_rootless(ocirun: "Command") -> None:
-    done = ocirun("--rootless", "maybe", "create", "ID")
+def test_a_wrong_value_of_rootless(command: "Command") -> None:
+    done = command("--rootless", "maybe", "create", "ID")
     assert done.returncode == 1
     assert 'invalid value "maybe" for flag -rootless (use true, false or auto)' in done.stderr
 
 
-def test_criu_is_ignored(ocirun: "Command") -> None:
-    done = ocirun("--criu", "/usr/sbin/criu", "list")
+def test_criu_is_ignored(command: "Command") -> None:
+    done = command("--criu", "/usr/sbin/criu", "list")
     assert done.returncode == 0
     assert done.stderr.startswith("ocirun: warning: --criu is ignored")
 
 
-def test_full_disk(ocirun: "Command") -> None:
+def test_full_disk(command: "Command") -> None:
     with open("/dev/full", "wb") as full:
         done = subprocess.run(
-            [*ocirun.program, "--help"], stdout=full, stderr=subprocess.PIPE, check=False
+            [command.path, "--help"], stdout=full, stderr=subprocess.PIPE, check=False
         )
     assert done.returncode == 1
     assert done.stderr == (b"ocirun: error: write to standard output: no space left on device\n")
 
 
-def test_closed_pipe(ocirun: "Command") -> None:
+def test_closed_pipe(command: "Command") -> None:
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run(
-        [*ocirun.program, "--help"], stdout=writing, stderr=subprocess.PIPE, check=False
+        [command.path, "--help"], stdout=writing, stderr=subprocess.PIPE, check=False
     )
     os.close(writing)
     assert done.returncode == 1
     assert done.stderr == b"ocirun: error: write to standard output: broken pipe\n"
 
 
-def test_closed_standard_fds(ocirun: "Command", tmp_path: "os.PathLike[str]") -> None:
+def test_closed_standard_fds(command: "Command", tmp_path: "os.PathLike[str]") -> None:
     # The log must not get the number of standard output, nor the help go into the log.
     log = os.path.join(tmp_path, "log")
-    words = " ".join([*ocirun.program, "--log", log, "--help"])
-    done = subprocess.run(["sh", "-c", f"exec {words} <&- >&- 2>&-"], check=False)
+    script = f"exec {command.path} --log {log} --help <&- >&- 2>&-"
+    done = subprocess.run(["sh", "-c", script], check=False)
     assert done.returncode == 0
     with open(log, encoding="utf-8") as file:
         assert file.read() == ""
