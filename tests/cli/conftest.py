@@ -5,6 +5,7 @@ import os
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -41,6 +42,12 @@ class Command:
     def __call__(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run a command line below our state root."""
         return self.bare("--root", str(self.root), *words)
+
+
+class Bundle(Protocol):
+    """Makes a bundle for a process with these arguments."""
+
+    def __call__(self, *args: str) -> Path: ...
 
 
 @pytest.fixture

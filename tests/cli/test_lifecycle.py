@@ -6,18 +6,15 @@ import os
 import re
 import select
 import subprocess
-from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import Command
+    from tests.cli.conftest import Bundle, Command
 
 pytestmark = pytest.mark.root
 
-Bundle = Callable[..., Path]
 ECHO = "echo $A $(pwd) $(id -u) $(id -g)"
 KEYS = ["ociVersion", "id", "pid", "status", "bundle", "rootfs", "created", "owner"]
 STARTED = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"
@@ -30,7 +27,7 @@ def run(command: "Command", *words: str) -> str:
     return done.stdout
 
 
-def test_from_create_to_delete(command: "Command", bundle: Bundle, name: str) -> None:
+def test_from_create_to_delete(command: "Command", bundle: "Bundle", name: str) -> None:
     path = bundle("sleep", "1000")
     pid_file = path / "pid"
     assert run(command, "create", "-b", str(path), "--pid-file", str(pid_file), name) == ""
@@ -66,7 +63,7 @@ def test_from_create_to_delete(command: "Command", bundle: Bundle, name: str) ->
     assert run(command, "list", "-q") == ""
 
 
-def test_signals(command: "Command", bundle: Bundle, name: str) -> None:
+def test_signals(command: "Command", bundle: "Bundle", name: str) -> None:
     path = bundle("sh", "-c", "trap 'exit 7' USR1; while :; do sleep 0.01; done")
     run(command, "run", "-d", "-b", str(path), name)
     for word in ("0", "CONT", "sigcont", "18"):
@@ -98,7 +95,7 @@ def test_a_missing_container(command: "Command", name: str) -> None:
 
 
 def test_the_exit_code_of_run_is_the_container_s(
-    command: "Command", bundle: Bundle, name: str
+    command: "Command", bundle: "Bundle", name: str
 ) -> None:
     assert command("run", "-b", str(bundle("sh", "-c", "exit 7")), name).returncode == 7
     done = command("run", "-b", str(bundle("/none")), name)
@@ -107,7 +104,7 @@ def test_the_exit_code_of_run_is_the_container_s(
 
 
 def test_a_signal_that_ended_run_is_in_its_exit_code(
-    command: "Command", bundle: Bundle, name: str
+    command: "Command", bundle: "Bundle", name: str
 ) -> None:
     words = [command.path, "--root", str(command.root), "run", "-b"]
     script = "echo ready; exec sleep 1000"
@@ -124,7 +121,7 @@ def test_a_signal_that_ended_run_is_in_its_exit_code(
     assert run(command, "list", "-q") == ""
 
 
-def test_exec(command: "Command", bundle: Bundle, name: str) -> None:
+def test_exec(command: "Command", bundle: "Bundle", name: str) -> None:
     run(command, "run", "-d", "-b", str(bundle("sleep", "1000")), name)
     assert run(command, "exec", name, "echo", "-n", "--", "-x") == "-- -x"
     assert command("exec", name, "sh", "-c", "exit 9").returncode == 9
@@ -137,7 +134,7 @@ def test_exec(command: "Command", bundle: Bundle, name: str) -> None:
     run(command, "delete", "-f", name)
 
 
-def test_pause(command: "Command", bundle: Bundle, name: str) -> None:
+def test_pause(command: "Command", bundle: "Bundle", name: str) -> None:
     run(command, "run", "-d", "-b", str(bundle("sleep", "1000")), name)
     assert run(command, "pause", name) == ""
     assert json.loads(run(command, "state", name))["status"] == "paused"

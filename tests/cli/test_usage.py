@@ -82,6 +82,7 @@ def test_unknown_command(command: "Command", words: list[str]) -> None:
         (["restore", "--lsm-mount-context"], "flag needs an argument: --lsm-mount-context"),
         (["--foo"], "flag provided but not defined: -foo"),
         (["run", "-it", "x"], "flag provided but not defined: -it"),
+        (["state", "--version"], "flag provided but not defined: -version"),
         (["exec", "--tty=x", "ID"], 'invalid value "x" for flag -tty: parse error'),
         (["create", "--preserve-fds=x", "ID"], 'invalid value "x" for flag -preserve-fds'),
         (["events", "--interval", "5", "ID"], 'missing unit in duration "5"'),

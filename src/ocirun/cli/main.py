@@ -31,15 +31,16 @@ def run() -> "NoReturn":
 def main(words: list[str], journal: Journal) -> int:
     """Run a command line; whatever happens, the result is an exit code."""
     failure = FAILURE
-    options = Options((*GLOBAL, HELP, VERSION))
+    options = Options(GLOBAL)
+    wishes = Options((HELP, VERSION))
     try:
         try:
-            name, call = _parse(words, options, journal)
+            name, call = _parse(words, options, wishes, journal)
         finally:
             # Even a wrong command line is told to the log that it names.
             _set_up(journal, options)
         if call is None:
-            return _inform(name, options)
+            return _inform(name, wishes)
         _check_arguments(name, call)
         if name == "exec":
             failure = EXEC_FAILURE
@@ -65,10 +66,12 @@ def occupy_standard_fds() -> None:
             os.set_inheritable(os.open("/dev/null", os.O_RDWR), True)  # noqa: FBT003
 
 
-def _parse(words: list[str], options: Options, journal: Journal) -> tuple[str, "Call | None"]:
+def _parse(
+    words: list[str], options: Options, wishes: Options, journal: Journal
+) -> tuple[str, "Call | None"]:
     """Name and call of the command; no call means that help or the version is wanted."""
-    rest = parse(words, (options,), 1)
-    if options.switch("help") or options.switch("version") or not rest:
+    rest = parse(words, (options, wishes), 1)
+    if wishes.switch("help") or wishes.switch("version") or not rest:
         return (rest[0] if rest else ""), None
     name = rest[0]
     if name in {"help", "h"}:
@@ -95,11 +98,11 @@ def _set_up(journal: Journal, options: Options) -> None:
         journal.warning("--criu is ignored; criu is taken from $PATH")
 
 
-def _inform(topic: str, options: Options) -> int:
+def _inform(topic: str, wishes: Options) -> int:
     """Print the version, or help on a command, or help on them all."""
     from ocirun.cli import help as manual, version
 
-    if options.switch("version"):
+    if wishes.switch("version"):
         write(version.text())
     elif topic and topic not in COMMANDS:
         raise _unknown(topic)
