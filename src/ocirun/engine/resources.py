@@ -98,7 +98,7 @@ def explain(error: "SettingError", version: int) -> KernelError:
     if error.errno in (errno.ENOENT, errno.EOPNOTSUPP):
         hint = (
             f"cgroup v{version} of this host has no {file} here: the {controller} controller"
-            " is not enabled, or the kernel lacks it"
+            " is not enabled in the parent (processes there prevent it), or the kernel lacks it"
         )
     elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         hint = f"the {controller} controller is not delegated to this user"

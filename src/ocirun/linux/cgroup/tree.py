@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # What an unprivileged caller meets where nothing was delegated to it.
 NOT_OURS = (errno.EACCES, errno.EPERM, errno.EROFS)
+# What reading and writing a cgroup meet that was removed before, or meanwhile.
+GONE = (errno.ENOENT, errno.ENODEV)
 
 
 def read(directory: str, file: str) -> str:
@@ -75,7 +77,20 @@ def children(directory: str) -> list[str]:
 
 
 def pids(directory: str, *, recursive: bool = True) -> list[int]:
-    """Return the processes in a cgroup, as this pid namespace numbers them."""
+    """Return the processes in a cgroup, as this pid namespace numbers them; none if it is gone."""
+    try:
+        found = _listed(directory)
+        if recursive:
+            for child in children(directory):
+                found += pids(child)
+    except OSError as error:
+        if error.errno not in GONE:
+            raise
+        return []
+    return found
+
+
+def _listed(directory: str) -> list[int]:
     try:
         text = read(directory, "cgroup.procs")
     except OSError as error:
@@ -84,15 +99,7 @@ def pids(directory: str, *, recursive: bool = True) -> list[int]:
         # A threaded cgroup lists threads only; a signal to one of them reaches its process.
         text = read(directory, "cgroup.threads")
     # 0 stands for a process that the reader's pid namespace does not hold.
-    found = [int(pid) for pid in text.split() if pid != "0"]
-    if recursive:
-        for child in children(directory):
-            try:
-                found += pids(child)
-            except OSError as error:
-                if error.errno not in (errno.ENOENT, errno.ENODEV):  # ended meanwhile
-                    raise
-    return found
+    return [int(pid) for pid in text.split() if pid != "0"]
 
 
 def below(directory: str, inner: str) -> str:

@@ -140,6 +140,8 @@ class Cgroup:
             if "freezer" in self.paths:
                 self.freeze(timeout=0.5)
         except OSError as error:
+            if error.errno in tree.GONE:
+                return
             # Processes that cannot be stopped (in a wait that no signal ends) still get it.
             if error.errno != errno.EBUSY:
                 raise
@@ -151,19 +153,23 @@ class Cgroup:
     def freeze(self, timeout: float = 10.0) -> None:
         """Stop all processes and wait until they have stopped; EBUSY if they do not."""
         directory = self._directory("freezer")
+        frozen = False
         try:
             frozen = _freeze(directory, timeout)
-        except OSError:
-            self.thaw()
-            raise
+        finally:
+            if not frozen:
+                self.thaw()
         if not frozen:
-            self.thaw()
             raise OSError(errno.EBUSY, "processes do not freeze", f"{directory}/freezer.state")
 
     def thaw(self) -> None:
-        """Let the processes go on."""
-        if "freezer" in self.paths:
-            tree.write(self.paths["freezer"], "freezer.state", "THAWED")
+        """Let the processes go on; nothing to do if the cgroup is gone."""
+        try:
+            if "freezer" in self.paths:
+                tree.write(self.paths["freezer"], "freezer.state", "THAWED")
+        except OSError as error:
+            if error.errno not in tree.GONE:
+                raise
 
     def frozen(self) -> bool:
         """Tell whether the cgroup itself, not one above it, was told to freeze."""
@@ -172,7 +178,7 @@ class Cgroup:
         try:
             return tree.read(self.paths["freezer"], "freezer.self_freezing") == "1\n"
         except OSError as error:
-            if error.errno in (errno.ENOENT, errno.ENODEV):
+            if error.errno in tree.GONE:
                 return False
             raise
 

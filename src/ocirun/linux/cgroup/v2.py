@@ -47,8 +47,8 @@ class Cgroup:
         """
         try:
             tree.make(self.path, self.made)
-            self._enable_controllers()
             self._join_threaded()
+            self._enable_controllers()
         except OSError as error:
             self.discard()
             if not tolerant or error.errno not in tree.NOT_OURS:
@@ -129,7 +129,7 @@ class Cgroup:
                 error.errno == errno.ENOENT and os.path.exists(self.path)
             ):
                 self.signal(9)
-            elif error.errno not in (errno.ENOENT, errno.ENODEV):
+            elif error.errno not in tree.GONE:
                 raise
 
     def signal(self, number: int) -> None:
@@ -139,6 +139,8 @@ class Cgroup:
         try:
             self.freeze(timeout=0.5)
         except OSError as error:
+            if error.errno in tree.GONE:
+                return
             # Processes that cannot be stopped (in a wait that no signal ends) still get it.
             if error.errno != errno.EBUSY:
                 raise
@@ -156,16 +158,20 @@ class Cgroup:
             raise OSError(errno.EBUSY, "processes do not freeze", file)
 
     def thaw(self) -> None:
-        """Let the processes go on."""
-        if self.paths:
-            tree.write(self.path, "cgroup.freeze", "0")
+        """Let the processes go on; nothing to do if the cgroup is gone."""
+        try:
+            if self.paths:
+                tree.write(self.path, "cgroup.freeze", "0")
+        except OSError as error:
+            if error.errno not in tree.GONE:
+                raise
 
     def frozen(self) -> bool:
         """Tell whether the cgroup itself, not one above it, was told to freeze."""
         try:
             return bool(self.paths) and tree.read(self.path, "cgroup.freeze") == "1\n"
         except OSError as error:
-            if error.errno in (errno.ENOENT, errno.ENODEV):
+            if error.errno in tree.GONE:
                 return False
             raise
 
@@ -259,15 +265,16 @@ def wait_event(directory: str, line: str, seconds: float) -> bool:
 
 
 def _enable(directory: str, controllers: list[str]) -> None:
-    # One that cannot be had (not delegated, a process is in the way) is missed only when a limit
-    # needs it, and that error says more.
+    # One that cannot be had is missed only where a limit needs it, and that error says more.
+    value = " ".join(f"+{name}" for name in controllers)
     try:
-        tree.write(
-            directory, "cgroup.subtree_control", " ".join(f"+{name}" for name in controllers)
-        )
-    except OSError:
-        for name in controllers if len(controllers) > 1 else ():
-            _enable(directory, [name])
+        tree.write(directory, "cgroup.subtree_control", value)
+    except OSError as error:
+        # EBUSY: processes are in the way.  Those controllers that bear with threads could still be
+        # had, but that would make a threaded subtree of a place that is not ours.
+        if error.errno != errno.EBUSY and len(controllers) > 1:
+            for name in controllers:
+                _enable(directory, [name])
 
 
 def _drained(directory: str, seconds: float) -> None:
@@ -277,5 +284,5 @@ def _drained(directory: str, seconds: float) -> None:
             # further event.
             tree.pause(0.001)
     except OSError as error:
-        if error.errno not in (errno.ENOENT, errno.ENODEV):
+        if error.errno not in tree.GONE:
             raise
