@@ -130,10 +130,11 @@ def _check_arguments(name: str, call: Call) -> None:
 
 def _invoke(name: str, call: Call) -> int:
     """Import the module of the command, and only it, and run it."""
+    path = f"ocirun.cli.{name}"
     try:
-        module = __import__(f"ocirun.cli.{name}", None, None, ("invoke",))
+        module = __import__(path, None, None, ("invoke",))
     except ModuleNotFoundError as error:
-        if not (error.name or "").startswith("ocirun."):
+        if error.name != path:
             raise
         raise UsageError(f"{name} is not implemented yet") from None
     call.journal.debug(f"command: {name} {' '.join(call.arguments)}")
