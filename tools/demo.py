@@ -20,6 +20,7 @@ OCIRUN = str(TOP / ".venv" / "bin" / "ocirun")
 DEMO = TOP / "demo"
 
 SHOW = """\
+#!/bin/sh
 say() { printf '\\n$ %s\\n' "$1"; }
 say id; id
 say hostname; hostname
@@ -61,7 +62,10 @@ def run(config: Path, root: list[str]) -> int:
     document = json.loads(config.read_text())
     document["root"]["path"] = str(DEMO / "rootfs")
     document["process"]["terminal"] = False
-    document["process"]["args"] = ["/bin/sh", "-c", SHOW]
+    document["process"]["args"] = ["/show"]
+    script = DEMO / "rootfs" / "show"
+    script.write_text(SHOW)
+    script.chmod(0o755)
     with tempfile.TemporaryDirectory(prefix="ocirun-demo-") as bundle:
         Path(bundle, "config.json").write_text(json.dumps(document))
         name = f"demo-{os.getpid()}"
