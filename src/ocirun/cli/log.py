@@ -7,6 +7,7 @@ fail.  The format is logrus's, as text or JSON, which is what they can parse.
 """
 
 import os
+import sys
 
 from ocirun.errors import UsageError
 
@@ -54,10 +55,12 @@ class Journal:
         _write(STDERR, f"ocirun: error: {_visible(_one_line(message))}\n")
 
     def _record(self, level: str, message: str) -> None:
-        from ocirun.cli.record import json_record, text_record
+        from ocirun.cli.record import json_record, place_of, text_record
 
         make = json_record if self.json else text_record
-        _write(self._fd, make(level, _one_line(message)))
+        # The frame of whoever called debug, warning or error.
+        frame = sys._getframe(2) if self.debugging else None  # noqa: SLF001  documented
+        _write(self._fd, make(level, _one_line(message), place_of(frame) if frame else None))
 
 
 def _one_line(message: str) -> str:

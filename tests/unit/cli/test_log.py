@@ -33,7 +33,8 @@ def test_debug_lines_are_records_even_on_standard_error(capfd: pytest.CaptureFix
     journal.debug("step")
     out, err = capfd.readouterr()
     assert out == ""
-    assert re.fullmatch(rf'time="{TIME}" level=debug msg=step\n', err)
+    place = r'func="test_\w+\(\)" file="cli/test_log.py:\d+"'
+    assert re.fullmatch(rf'time="{TIME}" level=debug msg=step {place}\n', err)
 
 
 def test_text_file(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -2,12 +2,13 @@
 """Lines of the log, as logrus would write them."""
 
 import json
+import sys
 import time
 from collections.abc import Iterator
 
 import pytest
 
-from ocirun.cli.record import json_record, text_record
+from ocirun.cli.record import json_record, place_of, text_record
 
 
 @pytest.fixture(params=["UTC0", "XXX-5:30", "YYY+3"])
@@ -34,3 +35,19 @@ def test_json_is_one_line() -> None:
     line = json_record("debug", 'tab\t "quote" \\ \x7f')
     assert line.count("\n") == 1
     assert json.loads(line)["msg"] == 'tab\t "quote" \\ \x7f'
+
+
+def test_the_place_in_the_code() -> None:
+    place = place_of(sys._getframe())
+    assert place[0].startswith("cli/test_record.py:")
+    assert place[1] == "test_the_place_in_the_code()"
+    assert list(json.loads(json_record("debug", "x", place))) == [
+        "file",
+        "func",
+        "level",
+        "msg",
+        "time",
+    ]
+    assert text_record("debug", "x", place).endswith(
+        f' level=debug msg=x func="{place[1]}" file="{place[0]}"\n'
+    )
