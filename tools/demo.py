@@ -7,6 +7,7 @@ The bundle stays in demo/, with the config.json that `ocirun spec` writes.
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import plan
 import rootfs
+from ocirun import _linux
 
 TOP = Path(__file__).parents[1]
 OCIRUN = str(TOP / ".venv" / "bin" / "ocirun")
@@ -81,25 +83,38 @@ def state_root() -> list[str]:
     return ["--root", str(DEMO / "state")]
 
 
-def refusal() -> str:
-    """Give what the kernel says to a new user namespace; nothing if it makes one."""
+def refusal(flags: int) -> str:
+    """Give what the kernel says to new namespaces; nothing if it makes them."""
     pid = os.fork()
     if not pid:
-        from ocirun import _linux
-
         try:
-            _linux.unshare(CLONE_NEWUSER | CLONE_NEWNS)
+            _linux.unshare(flags)
         except OSError as error:
             os._exit(error.errno or 1)
         os._exit(0)
-    _, status = os.waitpid(pid, 0)
-    code = os.waitstatus_to_exitcode(status)
-    return os.strerror(code) if code else ""
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    return os.strerror(code).lower() if code else ""
 
 
-def say_what_forbids(kernel_said: str) -> None:
+def forbidden() -> bool:
+    """Find out whether this machine allows a container; if not, say what would help."""
+    root = os.geteuid() == 0
+    kernel_said = refusal(CLONE_NEWNS if root else CLONE_NEWUSER | CLONE_NEWNS)
+    if not kernel_said:
+        return False
+    if root:
+        print(f"You are root, but without the right to mount (unshare: {kernel_said}):")
+        print("  CAP_SYS_ADMIN is missing. This is most likely inside a container already:")
+        print("  run ./dev run on the host, or start the outer container with --privileged.")
+    else:
+        print(f"You may make no user namespace here (unshare: {kernel_said}).")
+        say_which_setting()
+        print("Or run ./dev run as root.")
+    return True
+
+
+def say_which_setting() -> None:
     """Name the settings that forbid user namespaces, and the commands that allow them."""
-    print(f"This machine lets you make no user namespace: {kernel_said.lower()}.")
     found = False
     for name, forbidding, allowing in SYSCTLS:
         try:
@@ -110,10 +125,9 @@ def say_what_forbids(kernel_said: str) -> None:
             found = True
             print(f"  {name} is {value}; as root: sysctl -w {name}={allowing}")
     if not found:
-        print("  No sysctl says so: a seccomp filter or a security module does, as in most")
-        print("  containers. Run this on the host, or start the outer container with")
-        print("  --security-opt seccomp=unconfined (docker, podman).")
-    print("Or run ./dev run as root.")
+        print("  No sysctl forbids it: so a seccomp filter or a security module does, as in")
+        print("  most containers. Run ./dev run on the host, or start the outer container")
+        print("  with --security-opt seccomp=unconfined.")
 
 
 def show_plan() -> None:
@@ -141,10 +155,9 @@ That was a container. Go on by hand:
 
 def main() -> int:
     """Make the bundle and show it; 1 if this machine does not allow a container."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # for `./dev run | head`
     config = make_bundle()
-    kernel_said = refusal() if os.geteuid() else ""
-    if kernel_said:
-        say_what_forbids(kernel_said)
+    if forbidden():
         show_plan()
         return 1
     root = state_root()
