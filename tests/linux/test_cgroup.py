@@ -4,6 +4,7 @@
 import errno
 import json
 import os
+import select
 import signal
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from tests.cgroup_child import PATH, Child, attempt, fresh
 
 from ocirun.linux import cgroup
 from ocirun.linux.cgroup import layout
-from ocirun.linux.cgroup.settings import REQUIRED, SettingError
+from ocirun.linux.cgroup.settings import OPTIONAL, REQUIRED, SettingError
 
 HOST = layout.read()
 
@@ -277,6 +278,53 @@ def test_removal_of_a_cgroup_in_use_says_so_in_time() -> None:
         assert caught.value.errno == errno.EBUSY
         assert caught.value.filename in group.paths.values()
         assert group.pids() == [child.pid]
+
+
+def test_statistics_move() -> None:
+    def work() -> str:
+        data = bytearray(8 << 20)
+        for _ in range(3):
+            hash(bytes(data))
+        return str(len(data))
+
+    with fresh() as group, Child(group, work) as child:
+        before = group.statistics()
+        child.ask()
+        after = group.statistics()
+    assert before.pids["current"] == after.pids["current"] == 1
+    assert after.cpu["total"] > before.cpu["total"]
+    assert after.memory["memory"]["usage"] > 0
+    assert after.memory["memory"]["peak"] >= before.memory["memory"]["usage"]
+    assert after.memory_detail
+
+
+def test_running_out_of_memory_is_noticed() -> None:
+    def waste() -> str:
+        return str(len(bytearray(64 << 20)))
+
+    files = {1: "memory.limit_in_bytes", 2: "memory.max"}
+    swap = {1: "memory.memsw.limit_in_bytes", 2: "memory.swap.max"}
+    value = {1: str(16 << 20), 2: "0"}
+    with fresh() as group:
+        group.write(
+            [
+                ("memory", files[group.version], str(16 << 20), "limit", REQUIRED),
+                ("memory", swap[group.version], value[group.version], "swap", OPTIONAL),
+            ]
+        )
+        watch = group.watch_oom()
+        poller = select.poll()
+        poller.register(watch.fd, watch.events)
+        assert watch.take() == 0
+        with Child(group, waste) as child:
+            child.send()
+            assert child.is_gone()
+            assert poller.poll(10_000)
+            assert watch.take() == 1
+            assert watch.take() == 0
+        group.remove()
+        assert watch.take() is None
+        watch.close()
 
 
 def test_ordinary_user_gets_none_and_learns_why() -> None:

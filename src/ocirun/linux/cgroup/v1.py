@@ -18,9 +18,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ocirun.linux.cgroup import oom
     from ocirun.linux.cgroup.devices import Rule
     from ocirun.linux.cgroup.layout import Layout
     from ocirun.linux.cgroup.settings import Setting
+    from ocirun.linux.cgroup.statistics import Statistics
 
 # Any of them lists the same processes; the freezer comes first because it is what holds them
 # still while they are signalled.
@@ -181,6 +183,18 @@ class Cgroup:
             if error.errno in tree.GONE:
                 return False
             raise
+
+    def statistics(self) -> "Statistics":
+        """Return what the cgroup has used."""
+        from ocirun.linux.cgroup import statistics_v1
+
+        return statistics_v1.read(self.paths)
+
+    def watch_oom(self) -> "oom.WatchV1":
+        """Watch for processes that are killed for want of memory."""
+        from ocirun.linux.cgroup import oom
+
+        return oom.WatchV1(self._directory("memory"))
 
     def remove(self, timeout: float = 2.0) -> None:
         """Remove what `create` made, with everything the container made inside."""

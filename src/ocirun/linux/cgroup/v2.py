@@ -16,9 +16,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ocirun.linux.cgroup import oom
     from ocirun.linux.cgroup.devices import Rule
     from ocirun.linux.cgroup.layout import Layout
     from ocirun.linux.cgroup.settings import Setting
+    from ocirun.linux.cgroup.statistics import Statistics
 
 _DELEGATED = ("cgroup.procs", "cgroup.subtree_control", "cgroup.threads")
 
@@ -174,6 +176,18 @@ class Cgroup:
             if error.errno in tree.GONE:
                 return False
             raise
+
+    def statistics(self) -> "Statistics":
+        """Return what the cgroup has used."""
+        from ocirun.linux.cgroup import statistics_v2
+
+        return statistics_v2.read(self._directory(""))
+
+    def watch_oom(self) -> "oom.WatchV2":
+        """Watch for processes that are killed for want of memory."""
+        from ocirun.linux.cgroup import oom
+
+        return oom.WatchV2(self._directory("memory"))
 
     def remove(self, timeout: float = 2.0) -> None:
         """Remove what `create` made, with everything the container made inside."""
