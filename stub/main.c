@@ -11,8 +11,8 @@
  */
 #include "stub.h"
 
+#include <fcntl.h>
 #include <linux/prctl.h>
-#include <signal.h>
 
 void *memset(void *to, int byte, size_t count)
 {
@@ -87,6 +87,7 @@ static int stub_main(int argc, char **argv)
 		return 2;
 	stub.channel = (int)channel;
 	stub.evidence = -1;
+	(void)sys3(SYS_fcntl, channel, F_SETFD, FD_CLOEXEC);
 	for (size_t i = 0; i < WIRE_SLOTS; i++)
 		stub.slot[i] = -1;
 	/* The name is how `ps` and the engine tell a waiting container from a started one. */

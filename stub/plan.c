@@ -50,9 +50,10 @@ const char *plan_text(const struct stub *stub, u64 offset)
 	return offset && offset < stub->size ? stub->plan + offset : NULL;
 }
 
-/* Turns the offsets of a table into pointers; a table can be used once. */
+/* Turns the offsets of a table into pointers, unless that has been done before. */
 char **plan_table(struct stub *stub, u64 offset)
 {
+	const u64 plan = (u64)(uintptr_t)stub->plan, home = (u64)(uintptr_t)stub->home;
 	u64 *entry;
 	char **table;
 
@@ -63,10 +64,10 @@ char **plan_table(struct stub *stub, u64 offset)
 		if ((char *)(entry + 2) > stub->plan + stub->size)
 			return NULL;
 		if (*entry == WIRE_HOME)
-			*entry = (u64)(uintptr_t)stub->home;
+			*entry = home;
 		else if (*entry < stub->size)
-			*entry += (u64)(uintptr_t)stub->plan;
-		else
+			*entry += plan;
+		else if (*entry != home && *entry - plan >= stub->size)
 			return NULL;
 	}
 	return table;

@@ -7,10 +7,10 @@
 
 static PyMethodDef methods[] = {
 	{ "spawn", linux_spawn, METH_VARARGS,
-	  "spawn(fd, path, argv, env, keep, stdio, cwd_fd) -> pid\n\n"
+	  "spawn(fd, path, argv, env, keep, stdio, cwd_fd, first) -> pid\n\n"
 	  "Start a program with vfork(2): the file of descriptor fd, or path if fd is -1.\n"
-	  "argv and env are tuples of bytes, keep the descriptors that stay open in it,\n"
-	  "stdio three descriptors (-1: inherit).  The caller reaps the process." },
+	  "argv and env are tuples of bytes, stdio three descriptors (-1: inherit).  From\n"
+	  "the descriptor first on, only those in keep stay open.  The caller reaps it." },
 	{ "openat2", linux_openat2, METH_VARARGS,
 	  "openat2(dirfd, path, flags, mode, resolve) -> fd, close-on-exec" },
 	{ "fstatfs_type", linux_fstatfs_type, METH_VARARGS,

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
@@ -24,6 +25,7 @@ struct start {
 	int *keep;          /* ends with -1 */
 	int stdio[3];
 	int cwd;
+	int first;          /* from this descriptor on only those in `keep` are inherited */
 	sigset_t mask;      /* the caller's, restored in the child */
 	int error;          /* written by the child, which shares our memory */
 };
@@ -84,6 +86,8 @@ static int execute(const struct start *start)
 		    start->stdio[i] >= 0 && dup2(start->stdio[i], i) < 0)
 			return errno;
 	}
+	if (close_range((unsigned int)start->first, ~0U, CLOSE_RANGE_CLOEXEC))
+		return errno;
 	for (const int *fd = start->keep; *fd >= 0; fd++) {
 		if (fcntl(*fd, F_SETFD, 0))
 			return errno;
@@ -129,9 +133,9 @@ PyObject *linux_spawn(PyObject *module, PyObject *args)
 	pid_t pid = -1;
 
 	(void)module;
-	if (!PyArg_ParseTuple(args, "izO!O!O!(iii)i", &start.fd, &start.path, &PyTuple_Type, &argv,
+	if (!PyArg_ParseTuple(args, "izO!O!O!(iii)ii", &start.fd, &start.path, &PyTuple_Type, &argv,
 			      &PyTuple_Type, &env, &PyTuple_Type, &keep, &start.stdio[0],
-			      &start.stdio[1], &start.stdio[2], &start.cwd))
+			      &start.stdio[1], &start.stdio[2], &start.cwd, &start.first))
 		return NULL;
 	start.argv = strings_from(argv);
 	start.env = start.argv ? strings_from(env) : NULL;

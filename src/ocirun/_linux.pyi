@@ -9,6 +9,7 @@ def spawn(
     keep: tuple[int, ...],
     stdio: tuple[int, int, int],
     cwd_fd: int,
+    first: int,
     /,
 ) -> int: ...
 def openat2(dirfd: int, path: str, flags: int, mode: int, resolve: int, /) -> int: ...

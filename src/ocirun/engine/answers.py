@@ -21,7 +21,6 @@ def serve(creation: "Creation") -> None:
         message = conversation.next()
         creation.adopt(conversation.pid)
         if message.kind == wire.READY:
-            set_rlimits(conversation.pid, creation.spec["process"])
             return
         if message.kind == wire.FD:
             conversation.go(_take_descriptor(creation, message))
@@ -31,6 +30,9 @@ def serve(creation: "Creation") -> None:
 
 
 def _synchronise(creation: "Creation", point: int) -> None:
+    if point == process.SYNC_RLIMITS:
+        set_rlimits(creation.state.pid, creation.spec["process"])
+        return
     if point == process.SYNC_MAPPINGS:
         from ocirun.engine import idmap
 
@@ -56,6 +58,7 @@ def _synchronise(creation: "Creation", point: int) -> None:
 
 def _take_descriptor(creation: "Creation", message: "Message") -> bytes:
     if message.value == process.SYNC_HOME:
+        set_rlimits(creation.state.pid, creation.spec["process"])
         return home(message.fd, creation.spec["process"])
     if creation.request.console_socket:
         hand_over(creation.request.console_socket, message)

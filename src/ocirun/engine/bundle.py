@@ -30,30 +30,28 @@ def read_config(bundle: str) -> tuple["Spec", bytes]:
         ) from None
     except OSError as error:
         raise KernelError(f"open {path}: {(error.strerror or '').lower()}") from error
-    data = _read_and_close(fd, path)
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise SpecError(f"{path}: not a regular file")
+        data = _read_all(fd, path)
+    finally:
+        os.close(fd)
     return validate.validate(load.parse(data, path)), data
 
 
 def read_file(path: str) -> bytes:
-    """Read another document that the user named."""
+    """Read another document that the user named; it may be a pipe, such as /dev/fd/63."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY)
+        try:
+            return _read_all(fd, path)
+        finally:
+            os.close(fd)
     except OSError as error:
-        raise KernelError(f"open {path}: {(error.strerror or '').lower()}") from error
-    return _read_and_close(fd, path)
+        raise KernelError(f"read {path}: {(error.strerror or '').lower()}") from error
 
 
-def _read_and_close(fd: int, path: str) -> bytes:
-    try:
-        return _read_regular(fd, path)
-    finally:
-        os.close(fd)
-
-
-def _read_regular(fd: int, path: str) -> bytes:
-    found = os.fstat(fd)
-    if not stat.S_ISREG(found.st_mode):
-        raise SpecError(f"{path}: not a regular file")
+def _read_all(fd: int, path: str) -> bytes:
     chunks = []
     size = 0
     while chunk := os.read(fd, 1 << 20):

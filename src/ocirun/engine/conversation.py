@@ -21,21 +21,29 @@ class Conversation:
 
     __slots__ = ("_channel", "_clones", "_early", "_found", "_plan", "_waited_for", "pid")
 
-    def __init__(self, plan: "Plan", fds: "Iterable[int]", fail_at: int = wire.NEVER) -> None:
+    def __init__(
+        self,
+        plan: "Plan",
+        fds: "Iterable[int]",
+        *,
+        preserve_fds: int = 0,
+        fail_at: int = wire.NEVER,
+    ) -> None:
         self._plan = plan
-        self._clones = sum(operation.name == "CLONE" for operation in plan.operations)
+        steps = enumerate(plan.operations)
+        self._clones = [index for index, operation in steps if operation.name == "CLONE"]
         #: index of the CLONE operation -> pid that it reported
         self._found: dict[int, int] = {}
         self._early: list[stub.Message] = []
         self._waited_for: set[int] = set()
-        #: the process that carries the plan out, once all clones are known
-        self.pid, self._channel = stub.start(plan.encode(fail_at), fds)
+        #: the process that sent the message which next() gave last
+        self.pid, self._channel = stub.start(plan.encode(fail_at), fds, preserve_fds)
         self._found[-1] = self.pid
 
     def next(self) -> stub.Message:
         """Wait for a message that wants an answer; raise what the stub reports."""
         while True:
-            if self._early and len(self._found) > self._clones:
+            if self._early and self._knows_sender(self._early[0]):
                 return self._early.pop(0)
             message = self._channel.receive()
             if message is None:
@@ -43,17 +51,21 @@ class Conversation:
             if message.kind == wire.ERROR:
                 raise self._failed(message)
             if message.kind == wire.PID:
-                self._adopt(message)
+                self._found[message.index] = message.value
             else:
                 # A new process can be faster than the old one that tells its pid.
                 self._early.append(message)
 
-    def _adopt(self, message: stub.Message) -> None:
-        self._found[message.index] = message.value
-        if len(self._found) > self._clones:
-            *ended, self.pid = (self._found[index] for index in sorted(self._found))
-            for pid in ended:
+    def _knows_sender(self, message: stub.Message) -> bool:
+        """Whether every clone before the message has told its pid; the others have ended then."""
+        before = [index for index in self._clones if index < message.index]
+        if any(index not in self._found for index in before):
+            return False
+        *ended, self.pid = (self._found[index] for index in (-1, *before))
+        for pid in ended:
+            if pid not in self._waited_for:
                 self._wait(pid)
+        return True
 
     def go(self, text: bytes = b"") -> None:
         """Answer the message that came last."""

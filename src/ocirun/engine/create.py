@@ -203,8 +203,12 @@ class Creation:
         plan = plans.build(
             setting, self.fds, self.program, self.seccomp, self._hook_state_around_pid()
         )
+        for warning in setting.warnings:
+            self.request.warn(warning)
         keep = [*self.fds.all(), *self.namespaces.fds.values()]
-        self.conversation = Conversation(plan, keep, self.request.fail_at)
+        self.conversation = Conversation(
+            plan, keep, preserve_fds=self.request.preserve_fds, fail_at=self.request.fail_at
+        )
 
     def adopt(self, pid: int) -> None:
         """Remember the container's process, as soon as it is known."""

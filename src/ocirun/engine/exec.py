@@ -197,7 +197,7 @@ def _launch(
     fds = [pidfd]
     try:
         plan = _plan(request, state, (spec, process, program), fds)
-        conversation = Conversation(plan, fds)
+        conversation = Conversation(plan, fds, preserve_fds=request.preserve_fds)
     finally:
         for fd in fds:
             os.close(fd)
@@ -223,9 +223,13 @@ def _serve(request: Request, conversation: Conversation, process: "Process") -> 
     while True:
         message = conversation.next()
         if message.kind == wire.READY:
-            answers.set_rlimits(conversation.pid, process)
             return terminal_fd
+        if message.value == steps.SYNC_RLIMITS:
+            answers.set_rlimits(conversation.pid, process)
+            conversation.go()
+            continue
         if message.value == steps.SYNC_HOME:
+            answers.set_rlimits(conversation.pid, process)
             conversation.go(answers.home(message.fd, process))
             continue
         if request.console_socket:
@@ -246,7 +250,6 @@ def _plan(
     plan = Plan()
     setting.root_slot = plan.slot()
     setting.proc_slot = plan.slot()
-    plan.add("CLOEXEC", 3 + setting.preserve_fds)
     _add_entry(plan, setting, fds, _open_cgroups(request, state))
     if not setting.no_keyring:
         add_keyring(plan, setting)
@@ -264,6 +267,8 @@ def _plan(
 
         seccomp = filters.prepare(section, request.root)
     steps.add_end(plan, setting, process, program, seccomp, lambda: plan.add("START", NO_SLOT))
+    for warning in setting.warnings:
+        request.warn(warning)
     return plan
 
 
@@ -282,6 +287,11 @@ def _open_cgroups(request: Request, state: "State") -> tuple[list[int], int]:
         if request.cgroups:
             raise StateError(f"--cgroup: container {state.id} has no cgroup")
         return [], -1
+    for controller, path in request.cgroups.items():
+        if os.path.normpath("/" + path) != "/" + path.strip("/"):
+            raise SpecError(f"bad sub cgroup path: {path}", "give it from the container's own on")
+        if controller and controller not in cgroup.paths:
+            raise SpecError(f"unknown controller {controller} in --cgroup")
     try:
         if request.cgroups:
             cgroup = cgroup.sub(request.cgroups)
@@ -289,7 +299,8 @@ def _open_cgroups(request: Request, state: "State") -> tuple[list[int], int]:
         files = cgroup.attach_fds(cloned=directory >= 0) if cgroup.version == 1 else []
     except OSError as error:
         raise KernelError(
-            f"open the cgroup: {error.filename}: {(error.strerror or '').lower()}"
+            f"exec in {state.id}: adding pid to cgroup {error.filename}:"
+            f" {(error.strerror or '').lower()}"
         ) from error
     return files, directory
 

@@ -25,10 +25,27 @@ def explain(operations: "list[Operation]", message: "Message") -> KernelError:
         return _no_program(operations, message)
     if operation.name == "HOOK":
         return _failed_hook(operation, message)
+    if operation.name == "TARGET" and message.value in (errno.ELOOP, errno.ENOTDIR):
+        kind = _filesystem(operations, operation.field)
+        if kind:
+            return KernelError(
+                f"{operation.field}: filesystem \"{kind}\" must be mounted on ordinary"
+                f" directory, and {operation.args[2]!s} is none",
+                "remove the link or the file from the root filesystem",
+            )
     what = f"{operation.field}: {describe(operations, message.index)}: {_said(message.value)}"
     if message.text:
         what += f" ({message.text.strip()})"
     return KernelError(what, _hint(operation, message.value))
+
+
+def _filesystem(operations: "list[Operation]", field: str) -> str:
+    """Give the type of the filesystem that a field mounts, if it is one of the special ones."""
+    for operation in operations:
+        if operation.name == "FSOPEN" and operation.field == field:
+            kind = str(operation.args[1])
+            return kind if kind in ("proc", "sysfs") else ""
+    return ""
 
 
 def died(status: int) -> KernelError:
@@ -51,7 +68,7 @@ def _no_program(operations: "list[Operation]", message: "Message") -> KernelErro
     # The engines look for these very words, to choose between the codes 126 and 127.
     if message.value in (errno.ENOENT, errno.ENOTDIR) and operations[message.index].name == "EXEC":
         return KernelError(
-            f'exec: "{name}": exec format error or missing interpreter: no such file or directory',
+            f"exec {name}: no such file or directory",
             "does the script's #! line, or the program's loader, exist in the root filesystem?",
         )
     if "/" not in name and message.value in (errno.ENOENT, errno.ENOTDIR):
@@ -75,7 +92,8 @@ def _failed_hook(operation: "Operation", message: "Message") -> KernelError:
     else:
         how = _said(message.value)
     output = hooks.printed(message.fd) if message.fd >= 0 else ""
-    return KernelError(f"{operation.field}: {path}: {how}{output}")
+    kind, _, index = operation.field.removeprefix("hooks.").partition("[")
+    return KernelError(f"error running {kind} hook #{index.rstrip(']')}: {path}: {how}{output}")
 
 
 def describe(operations: "list[Operation]", index: int) -> str:

@@ -26,7 +26,7 @@ def run(hooks: "Hooks", kind: str, state: "Callable[[], str]", bundle: str) -> N
     """Run all hooks of a kind, in order, each with the state on its standard input."""
     wanted: list[Hook] = hooks.get(kind, [])  # type: ignore[assignment]
     for index, hook in enumerate(wanted):
-        _run_one(hook, f"hooks.{kind}[{index}]", state(), bundle)
+        _run_one(hook, f"error running {kind} hook #{index}", state(), bundle)
 
 
 def _run_one(hook: "Hook", field: str, state: str, bundle: str) -> None:
@@ -41,7 +41,7 @@ def _run_one(hook: "Hook", field: str, state: str, bundle: str) -> None:
         os.write(given, state.encode("utf-8", "surrogateescape"))
         os.lseek(given, 0, os.SEEK_SET)
         try:
-            pid = _linux.spawn(-1, path, argv, env, (), (given, output, output), cwd)
+            pid = _linux.spawn(-1, path, argv, env, (), (given, output, output), cwd, 3)
         except OSError as error:
             raise KernelError(f"{field}: {path}: {(error.strerror or '').lower()}") from error
         status = _wait(pid, hook.get("timeout", 0))

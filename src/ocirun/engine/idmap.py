@@ -77,7 +77,7 @@ def _run_helper(name: str, pid: int, mappings: "list[IdMapping]") -> None:
     output = os.memfd_create("output", os.MFD_CLOEXEC)
     try:
         argv = (name.encode(), b"%d" % pid, *numbers)
-        child = _linux.spawn(-1, f"{place}/{name}", argv, (), (), (-1, output, output), -1)
+        child = _linux.spawn(-1, f"{place}/{name}", argv, (), (), (-1, output, output), -1, 3)
         status = os.waitpid(child, 0)[1]
         if status:
             said = os.pread(output, 1000, 0).decode("utf-8", "replace").strip().replace("\n", " ")

@@ -60,7 +60,6 @@ def build(
     setting.proc_slot = plan.slot()
     setting.hook_output = _named(plan, fds.hook_output)
     listener = _named(plan, fds.listener)
-    plan.add("CLOEXEC", 3 + setting.preserve_fds)
     _add_cgroups(plan, setting, fds)
     _add_namespaces(plan, setting, fds)
     _add_surroundings(plan, setting)
@@ -109,11 +108,10 @@ def _add_namespaces(plan: Plan, setting: "Setting", fds: Fds) -> None:
     if not may_be_mapped:
         # Before we are seen from anybody's namespace (CVE-2016-9962).
         plan.add("PRCTL", _PR_SET_DUMPABLE, 0, 0)
-    cgroup = _named(plan, fds.cgroup_directory)
+    directory = cgroup = _named(plan, fds.cgroup_directory)
     if fds.cgroup_directory >= 0 and (not fds.cgroup_files or "cgroup" in namespaces.made):
         # A cgroup namespace has the cgroup of its maker as its root, so be in it first.
         plan.add("CLONE", 0, cgroup)
-        plan.release(cgroup)
         cgroup = NO_SLOT
     kinds = sorted(namespaces.fds, key=lambda kind: (kind == "user") == setting.privileged)
     slot = plan.slot()
@@ -122,14 +120,27 @@ def _add_namespaces(plan: Plan, setting: "Setting", fds: Fds) -> None:
         plan.add("FD", slot, namespaces.fds[kind])
         plan.add("SETNS", slot, TYPES[kind][0])
     plan.release(slot)
+    flags = namespaces.flags
+    with_time = "time" in namespaces.made
+    if with_time and "user" in namespaces.made:
+        # The time namespace is to belong to the user namespace, so that one comes first.
+        plan.field = "linux.namespaces"
+        plan.add("CLONE", TYPES["user"][0], cgroup)
+        _add_mapping(plan)
+        flags &= ~TYPES["user"][0]
+        cgroup = NO_SLOT
+    if with_time:
+        _add_time(plan, setting)
+        flags &= ~TYPES["time"][0]
     plan.field = "linux.namespaces"
-    plan.add("CLONE", namespaces.flags, cgroup)
-    if cgroup != NO_SLOT:
-        plan.release(cgroup)
-    if "user" in namespaces.made:
-        plan.field = "linux.uidMappings"
-        plan.add("SYNC", process_steps.SYNC_MAPPINGS)
+    plan.add("CLONE", flags, cgroup)
+    plan.add("CLOSE", directory)
+    if flags & TYPES["user"][0]:
+        _add_mapping(plan)
     if namespaces.private("user"):
+        # Not before the time namespace has its offsets: a change of user takes away
+        # the right to our own files in /proc.
+        plan.field = "linux.uidMappings (root of the user namespace)"
         if setting.may_setgroups:
             plan.add("GROUPS", 0, b"")
         plan.add("IDENTITY", 0, 0)
@@ -137,6 +148,25 @@ def _add_namespaces(plan: Plan, setting: "Setting", fds: Fds) -> None:
         # Mapped by now: only a dumpable process can be mapped by an ordinary user.
         plan.add("PRCTL", _PR_SET_DUMPABLE, 0, 0)
     plan.add("SETSID")
+
+
+def _add_mapping(plan: Plan) -> None:
+    """Append the wait for the mappings of a new user namespace, which the parent writes."""
+    plan.field = "linux.uidMappings"
+    plan.add("SYNC", process_steps.SYNC_MAPPINGS)
+
+
+def _add_time(plan: Plan, setting: "Setting") -> None:
+    """Append a new time namespace, which the next process will live in (time_namespaces(7))."""
+    plan.field = "linux.timeOffsets"
+    plan.add("UNSHARE", TYPES["time"][0])
+    offsets = setting.spec.get("linux", {}).get("timeOffsets", {})
+    if offsets:
+        lines = [
+            f"{clock} {offset.get('secs', 0)} {offset.get('nanosecs', 0)}\n"
+            for clock, offset in offsets.items()
+        ]
+        plan.add("WRITE_AT", setting.proc_slot, "self/timens_offsets", "".join(lines))
 
 
 def _add_surroundings(plan: Plan, setting: "Setting") -> None:

@@ -3,6 +3,7 @@
 
 from os.path import normpath
 
+from ocirun.engine import capabilities
 from ocirun.engine.wire import CHDIR_IF_ALLOWED, CHDIR_IF_NEEDED, Entry
 from ocirun.errors import SpecError
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 PR_SET_KEEPCAPS, PR_SET_NO_NEW_PRIVS = 8, 38
 
 #: synchronisation points: what the stub waits for
-SYNC_MAPPINGS, SYNC_HOOKS, SYNC_CONSOLE, SYNC_HOME, SYNC_SECCOMP = range(1, 6)
+SYNC_MAPPINGS, SYNC_HOOKS, SYNC_CONSOLE, SYNC_HOME, SYNC_SECCOMP, SYNC_RLIMITS = range(1, 7)
 
 
 class Program:
@@ -62,24 +63,6 @@ def _candidates(name: bytes, path: bytes | None) -> list[bytes]:
     return [entry + b"/" + name for entry in (path or b"").split(b":") if entry]
 
 
-def capability_masks(process: "Process", setting: "Setting") -> dict[str, int]:
-    """Give the five sets as bit masks; what cannot be granted is left out."""
-    from ocirun.linux.capability import NUMBERS, in_bounding_set
-
-    masks = {}
-    for kind, names in process.get("capabilities", {}).items():
-        mask = 0
-        for name in names:  # type: ignore[attr-defined]
-            number = NUMBERS.get(name)
-            if number is None:
-                continue
-            # In a user namespace of its own the container gets what the caller lacks.
-            if setting.namespaces.private("user") or in_bounding_set(number):
-                mask |= 1 << number
-        masks[kind] = mask
-    return masks
-
-
 def add_end(  # noqa: PLR0913  (the one place where all of it meets)
     plan: "Plan",
     setting: "Setting",
@@ -106,7 +89,7 @@ def add_end(  # noqa: PLR0913  (the one place where all of it meets)
     if sealed and seccomp:
         # As late as can be: the filter then only has to allow execve(2).
         _add_filter(plan, seccomp)
-    add_exec(plan, program)
+    add_exec(plan, program, setting.preserve_fds)
 
 
 def _add_identity(
@@ -114,7 +97,9 @@ def _add_identity(
 ) -> None:
     cwd = process["cwd"]
     user: User = process.get("user", {})
-    masks = capability_masks(process, setting)
+    own_userns = setting.namespaces.private("user")
+    masks, warnings = capabilities.masks(process, own_userns=own_userns)
+    setting.warnings += warnings
     plan.field = "process.cwd"
     # First with our own rights, then, if those do not reach, with the user's: it may
     # be a directory of the user on a filesystem that does not trust root.
@@ -124,6 +109,10 @@ def _add_identity(
     if program.home >= 0:
         plan.field = "process.env"
         plan.add("HOME", SYNC_HOME, Entry(program.env, program.home))
+    elif process.get("rlimits"):
+        # Set from outside, before we stop being root; the answer to HOME does it too.
+        plan.field = "process.rlimits"
+        plan.add("SYNC", SYNC_RLIMITS)
     plan.field = "process.capabilities"
     plan.add("BOUNDING", masks.get("bounding", 0))
     plan.add("PRCTL", PR_SET_KEEPCAPS, 1, 0)
@@ -161,9 +150,12 @@ def add_program(plan: "Plan", program: Program) -> None:
     plan.add("PROGRAM", program.candidates)
 
 
-def add_exec(plan: "Plan", program: Program) -> None:
-    """Append the last operation."""
+def add_exec(plan: "Plan", program: Program, preserve_fds: int) -> None:
+    """Append the last operations."""
     plan.field = "process.args"
+    # Everything of ours is that already; but a descriptor of the host in the container
+    # would be the end of it (CVE-2024-21626), so it is said once more.
+    plan.add("CLOEXEC", 3 + preserve_fds)
     plan.add("EXEC", program.args, program.env)
 
 

@@ -29,6 +29,7 @@ class Setting:
         "root_slot",
         "rootfs",
         "spec",
+        "warnings",
     )
 
     def __init__(self, spec: "Spec", bundle: str, namespaces: "Namespaces") -> None:
@@ -52,4 +53,6 @@ class Setting:
         self.root_slot = 0
         self.proc_slot = 0
         self.hook_output = 0
+        #: found while planning, for the caller to print
+        self.warnings: list[str] = []
         self.late_readonly: list[tuple[str, str]] = []

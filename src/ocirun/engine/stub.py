@@ -99,8 +99,10 @@ def program_path() -> str:
     return os.path.join(os.path.dirname(os.path.dirname(__file__)), "stub")
 
 
-def start(plan: bytes, fds: "Iterable[int]") -> tuple[int, Channel]:
+def start(plan: bytes, fds: "Iterable[int]", preserve_fds: int) -> tuple[int, Channel]:
     """Start the stub with a plan and the descriptors that the plan names; give its pid.
+
+    It also inherits the first `preserve_fds` descriptors from 3 on, and nothing else.
 
     The program is executed from a sealed copy: what /proc/PID/exe leads to cannot be
     written, and is not the file on the host (CVE-2019-5736).
@@ -122,7 +124,7 @@ def start(plan: bytes, fds: "Iterable[int]") -> tuple[int, Channel]:
         argv = (WAITING_NAME.encode(), b"%d" % channel_fd, b"%d" % plan_fd)
         keep = (channel_fd, plan_fd, *fds)
         try:
-            pid = _linux.spawn(program_fd, None, argv, (), keep, (-1, -1, -1), -1)
+            pid = _linux.spawn(program_fd, None, argv, (), keep, (-1, -1, -1), -1, 3 + preserve_fds)
         except OSError as error:
             raise KernelError(f"start the stub: {(error.strerror or '').lower()}") from error
     except BaseException:

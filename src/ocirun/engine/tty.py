@@ -24,6 +24,10 @@ class Terminal:
         self._saved: list[object] | None = None
         self._input_open = True
         self._unwritten = b""
+        # Our own terminal turns "\n" into "\r\n"; a file or a pipe must not get "\r".
+        mode = termios.tcgetattr(fd)
+        mode[_OFLAG] &= ~termios.ONLCR
+        termios.tcsetattr(fd, termios.TCSANOW, mode)
         if self._is_tty:
             self._saved = termios.tcgetattr(0)
             self.resize()
@@ -102,7 +106,7 @@ class Terminal:
 
 
 def _make_raw(fd: int) -> None:
-    """As cfmakeraw(3): every key goes to the container, every byte back unchanged."""
+    """As cfmakeraw(3), but for OPOST: every key goes to the container unchanged."""
     mode = termios.tcgetattr(fd)
     mode[_IFLAG] &= ~(
         termios.IGNBRK
@@ -114,7 +118,6 @@ def _make_raw(fd: int) -> None:
         | termios.ICRNL
         | termios.IXON
     )
-    mode[_OFLAG] &= ~termios.OPOST
     mode[_CFLAG] = mode[_CFLAG] & ~(termios.CSIZE | termios.PARENB) | termios.CS8
     mode[_LFLAG] &= ~(
         termios.ECHO | termios.ECHONL | termios.ICANON | termios.ISIG | termios.IEXTEN

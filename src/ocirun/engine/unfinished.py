@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from ocirun.spec.model import Spec
 
 _PROCESS = ("apparmorProfile", "selinuxLabel", "scheduler", "ioPriority", "execCPUAffinity")
-_LINUX = ("mountLabel", "intelRdt", "personality", "timeOffsets", "netDevices", "memoryPolicy")
+_LINUX = ("mountLabel", "intelRdt", "personality", "netDevices", "memoryPolicy")
 
 
 def refuse(spec: "Spec") -> None:
@@ -22,9 +22,6 @@ def refuse(spec: "Spec") -> None:
     for name in _LINUX:
         if linux.get(name):
             _fail(f"linux.{name}")
-    for index, namespace in enumerate(linux.get("namespaces", ())):
-        if namespace["type"] == "time":
-            _fail(f"linux.namespaces[{index}].type time")
     if linux.get("seccomp", {}).get("listenerPath"):
         _fail("linux.seccomp.listenerPath")
     for index, mount in enumerate(spec.get("mounts", ())):
