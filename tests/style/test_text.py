@@ -4,12 +4,10 @@
 import os
 import re
 
-import pytest
 from tests.repository import TOP, files, listing, read
 
 SPDX = "SPDX-License-Identifier: Apache-2.0"
 SOURCES = files(".py", ".pyi", ".c", ".h", ".toml", ".sh", "dev", ".ci/run")
-DOCUMENTS = files(".md")
 
 #: a path of ours in a document: `src/...` in backquotes, or the target of a link
 NAMED = re.compile(
@@ -19,30 +17,30 @@ NAMED = re.compile(
 PERSONAL = re.compile(r"(?<![\w.])/(?:root|home/\w+|work|Users)/\w")
 
 
-@pytest.mark.parametrize("path", SOURCES)
-def test_licence_comes_first(path: str) -> None:
-    first = [line for line in read(path).splitlines()[:2] if not line.startswith("#!")]
-    assert SPDX in first[0]
+def test_licence_comes_first() -> None:
+    firsts = {path: read(path).removeprefix("#!/bin/sh\n").split("\n", 1)[0] for path in SOURCES}
+    assert [path for path, first in firsts.items() if SPDX not in first] == []
 
 
-@pytest.mark.parametrize("path", files(".py", under="src"))
-def test_module_says_what_it_is_for(path: str) -> None:
-    assert re.match(r'# SPDX.*\n(?:#.*\n)*"""\S', read(path))
+def test_module_says_what_it_is_for() -> None:
+    start = re.compile(r'# SPDX.*\n(?:#.*\n)*"""\S')
+    assert [path for path in files(".py", under="src") if not start.match(read(path))] == []
 
 
 def test_nothing_built_is_committed() -> None:
-    assert not files(".pyc", ".so", ".o", ".whl")
+    assert files(".pyc", ".so", ".o", ".whl") == []
 
 
-@pytest.mark.parametrize("path", DOCUMENTS)
-def test_named_paths_exist(path: str) -> None:
-    for match in NAMED.finditer(read(path)):
-        name = match[1] or os.path.join(os.path.dirname(path), match[2])
-        assert (TOP / name).exists(), name
+def test_named_paths_exist() -> None:
+    missing = [
+        f"{path}: {name}"
+        for path in files(".md")
+        for match in NAMED.finditer(read(path))
+        if not (TOP / (name := match[1] or os.path.join(os.path.dirname(path), match[2]))).exists()
+    ]
+    assert missing == []
 
 
-@pytest.mark.parametrize("path", [name for name in listing() if not name.endswith(".svg")])
-def test_no_path_of_one_machine(path: str) -> None:
-    if path == os.path.relpath(__file__, TOP):
-        return
-    assert not PERSONAL.search(read(path))
+def test_no_path_of_one_machine() -> None:
+    paths = [path for path in listing() if not path.endswith((".svg", os.path.basename(__file__)))]
+    assert [path for path in paths if PERSONAL.search(read(path))] == []
