@@ -25,10 +25,10 @@
 
 /* What stands between `python` and the path of the package. */
 static const char *const flags[] = {
-	"-I",         /* no PYTHON* variable, no user site, no script's directory on sys.path */
-	"-S",         /* no `site`: it costs a third of the start */
-	"-P",         /* no working directory on sys.path, in so many words */
-	"-B",         /* write no bytecode: a caller's umask 0 would leave it writable to all */
+	"-I", /* no PYTHON* variable, no user site, no script's directory on sys.path */
+	"-S", /* no `site`: it costs a third of the start */
+	"-P", /* no working directory on sys.path, in so many words */
+	"-B", /* write no bytecode: a caller's umask 0 would leave it writable to all */
 	"-X", "utf8", /* config.json is UTF-8 under every locale */
 };
 
