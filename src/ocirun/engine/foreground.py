@@ -27,7 +27,7 @@ _FAULTS = frozenset((4, 5, 6, 7, 8, 11, 31))
 _ENDING = (_SIGINT, _SIGTERM, _SIGHUP)
 
 
-class Interrupted(BaseException):
+class Interrupted(KeyboardInterrupt):
     """A signal asked us to end before the container was started."""
 
     def __init__(self, number: int) -> None:
