@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 import _json
+import subprocess
 import sys
 
 import pytest
@@ -45,3 +46,19 @@ def test_parse_works_where_the_private_scanner_is_gone(monkeypatch: pytest.Monke
     monkeypatch.delattr(_json, "make_scanner")
     sys.modules.pop("json.scanner", None)
     assert load.parse(b'{"a": 1}', "config.json") == {"a": 1}
+
+
+def test_a_good_document_costs_no_dear_import() -> None:
+    # design: core modules of the interpreter, _json, and ours; nothing else.
+    source = load.__file__.removesuffix("ocirun/spec/load.py")
+    program = (
+        f"import sys; before = set(sys.modules); sys.path.insert(0, {source!r})\n"
+        "from ocirun.spec import encode, load, template, validate\n"
+        "text = template.text(rootless=False, euid=0, egid=0, cgroup2=True)\n"
+        "encode.dumps(validate.validate(load.parse(text.encode(), 'config.json')))\n"
+        "print(*sorted(set(sys.modules) - before), sep='\\n')"
+    )
+    command = [sys.executable, "-I", "-S", "-c", program]
+    names = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    assert [name for name in names if not name.startswith("ocirun")] == ["_json"]
+    assert not {"ocirun.spec.malformed", "ocirun.spec.mismatch", "ocirun.spec.model"} & set(names)

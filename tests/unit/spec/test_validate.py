@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 import pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from ocirun.errors import SpecError
-from ocirun.spec import validate
+from ocirun.spec import schema, validate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -330,3 +331,48 @@ def test_resources_refused(document: dict[str, object], message: str) -> None:
 def test_resources_accepted() -> None:
     document: dict[str, object] = {"memory": {"limit": -1}, "pids": {}, "cpu": None}
     assert validate.validate_resources(document) == {"memory": {"limit": -1}, "pids": {}}
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda below: st.lists(below, max_size=2) | st.dictionaries(st.text(max_size=8), below),
+    max_leaves=4,
+)
+
+
+def values(kind: object) -> st.SearchStrategy[object]:
+    """Values of a kind, with now and then one that is not."""
+    if isinstance(kind, range):
+        good: st.SearchStrategy[object] = st.integers(kind.start, kind.stop - 1)
+    elif isinstance(kind, tuple):
+        good = st.sampled_from(kind)
+    elif isinstance(kind, list):
+        good = st.lists(values(kind[0]), max_size=2)
+    elif isinstance(kind, dict):
+        good = objects(kind)
+    else:
+        good = st.booleans() if kind is bool else st.sampled_from(["", "/a", "A=1", "0-1", "x.y"])
+    return st.integers(0, 60).flatmap(lambda dice: good if dice else JSON)
+
+
+def objects(kind: object) -> st.SearchStrategy[dict[str, object]]:
+    assert isinstance(kind, dict)
+    if str in kind:
+        return st.dictionaries(st.sampled_from(["a", "net.x", "/", ""]), values(kind[str]))
+    required = kind.get(None, ())
+    assert isinstance(required, tuple)
+    fields = {name: values(field) for name, field in kind.items() if name is not None}
+    return st.fixed_dictionaries(
+        {name: fields[name] for name in required},
+        optional={name: field for name, field in fields.items() if name not in required},
+    )
+
+
+@settings(suppress_health_check=list(HealthCheck))
+@given(objects(schema.SPEC))
+def test_any_document_is_taken_or_refused_in_one_line(document: dict[str, object]) -> None:
+    try:
+        validate.validate({"root": {"path": "/"}, **document, "ociVersion": "1.3.0"})
+    except SpecError as error:
+        assert ": " in str(error)  # noqa: PT017 - most are refused, some are not
+        assert "\n" not in str(error)  # noqa: PT017
