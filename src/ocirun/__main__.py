@@ -9,9 +9,8 @@ gc.disable()
 if not __package__:
     # Started by path, under -I -P: nothing has put the package's directory on sys.path.
     import marshal
+    from _frozen_importlib_external import MAGIC_NUMBER
     from posix import O_CLOEXEC, O_RDONLY, open as open_, pread
-
-    from _frozen_importlib_external import MAGIC_NUMBER  # type: ignore[import-not-found]
 
     directory = __file__.rpartition("/")[0]
     sys.path.append(directory.rpartition("/")[0])

@@ -10,16 +10,17 @@ another release of Python, modules are imported in the usual way.
     head = marshal of (code of this module, {name: (is a package, place, size)})
 """
 
-import _frozen_importlib  # type: ignore[import-not-found]
+import _frozen_importlib
 import marshal
 import sys
 from posix import pread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import ModuleType
-
-_ModuleSpec = _frozen_importlib.ModuleSpec
+    from importlib.machinery import ModuleSpec
+    from types import CodeType, ModuleType
+else:
+    ModuleSpec = _frozen_importlib.ModuleSpec
 
 
 class Finder:
@@ -36,16 +37,19 @@ class Finder:
         self._index = index
         self._directory = directory
 
-    def find_spec(self, name: str, _path: object = None, _target: object = None) -> object:
+    def find_spec(
+        self, name: str, _path: object = None, _target: object = None
+    ) -> "ModuleSpec | None":
         """Give the specification of a module of ours, or None."""
         entry = self._index.get(name)
         if entry is None:
             return None
         place = f"{self._directory}/{name.partition('.')[2].replace('.', '/')}".rstrip("/")
         origin = f"{place}/__init__.py" if entry[0] else f"{place}.py"
-        spec = _ModuleSpec(name, self, origin=origin, is_package=entry[0])
+        # Only the methods of a loader are asked for, not its class.
+        spec = ModuleSpec(name, self, origin=origin, is_package=entry[0])  # type: ignore[arg-type]
         spec.has_location = True  # so that the module has a __file__
-        if entry[0]:
+        if spec.submodule_search_locations is not None:
             # The extension module is not in the pack: it is found here in the usual way.
             spec.submodule_search_locations.append(place)
         return spec
@@ -55,14 +59,14 @@ class Finder:
 
     def exec_module(self, module: "ModuleType") -> None:
         """Run the module's code."""
-        _, place, size = self._index[module.__name__]
-        code = marshal.loads(pread(self._fd, size, self._start + place))
-        exec(code, module.__dict__)  # noqa: S102  (our own code, from our own installation)
+        # Our own code, from our own installation.
+        exec(self.get_code(module.__name__), module.__dict__)  # noqa: S102
 
-    def get_code(self, name: str) -> object:
-        """Give a module's code, as runpy and pdb ask for it."""
+    def get_code(self, name: str) -> "CodeType":
+        """Give a module's code; runpy asks for it by this name."""
         _, place, size = self._index[name]
-        return marshal.loads(pread(self._fd, size, self._start + place))
+        code: CodeType = marshal.loads(pread(self._fd, size, self._start + place))  # noqa: S302
+        return code
 
 
 def install(fd: int, start: int, index: dict[str, tuple[bool, int, int]], directory: str) -> None:

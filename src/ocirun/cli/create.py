@@ -6,6 +6,7 @@ import os
 from ocirun.cli.call import in_user_namespace
 from ocirun.cli.flags import boolean
 from ocirun.engine.create import Request, create
+from ocirun.engine.interruption import Interruptible
 from ocirun.errors import UsageError
 
 TYPE_CHECKING = False
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 
 def invoke(call: "Call") -> int:
     """Create the container."""
-    create(request_of(call))
+    with Interruptible():
+        create(request_of(call))
     return 0
 
 

@@ -2,6 +2,7 @@
 """The text for an error: one line for everybody, the traceback only for the debug log."""
 
 import os
+from _signal import SIG_DFL, signal
 
 from ocirun.errors import OcirunError
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 def report(error: BaseException, journal: "Journal") -> None:
     """Tell why a command failed."""
     if isinstance(error, KeyboardInterrupt):
-        _end_by_interrupt()
+        _end_by_signal(getattr(error, "number", 2))
     if journal.debugging and not isinstance(error, OcirunError):
         from traceback import format_exception
 
@@ -43,9 +44,7 @@ def _describe_os_error(error: OSError) -> str:
     return ": ".join([*places, reason[:1].lower() + reason[1:]])
 
 
-def _end_by_interrupt() -> None:
-    """Die of SIGINT, so that a shell sees it and ends its loop too."""
-    import signal
-
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    os.kill(os.getpid(), signal.SIGINT)
+def _end_by_signal(number: int) -> None:
+    """Die of the signal, so that a shell sees it and ends its loop too."""
+    signal(number, SIG_DFL)
+    os.kill(os.getpid(), number)

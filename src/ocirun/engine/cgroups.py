@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 def locate(linux: "Linux", container_id: str, *, rootless: bool) -> "Cgroup | None":
     """Plan the container's cgroups without making anything; None on a host that has none."""
     path = linux.get("cgroupsPath", "")
-    if path and not path.startswith("/"):
-        path = path.lstrip("./")
     try:
         return linux_cgroup.plan(path or container_id)
     except OSError as error:

@@ -31,7 +31,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ocirun.engine.state import State
     from ocirun.linux.cgroup import Cgroup
     from ocirun.linux.seccomp_cache import Program as Filter
     from ocirun.spec.model import Spec
@@ -251,6 +250,10 @@ class Creation:
         return before + '"status":"', '","pid":', after
 
     def _record(self) -> None:
+        if self.request.pidfd_socket:
+            from ocirun.engine import terminal
+
+            terminal.send_process(self.request.pidfd_socket, self.state.pid, "standard")
         self.state.creating = False
         self.state.save()
         if self.request.pid_file:
@@ -343,4 +346,6 @@ def write_pid_file(path: str, pid: int) -> None:
             os.close(fd)
         os.rename(temporary, path)
     except OSError as error:
-        raise KernelError(f"write the pid file: {path}: {(error.strerror or '').lower()}") from error
+        raise KernelError(
+            f"write the pid file: {path}: {(error.strerror or '').lower()}"
+        ) from error

@@ -11,6 +11,7 @@ import os
 from ocirun.engine import answers, bundle, kill, process as steps, state as states, status, wire
 from ocirun.engine.conversation import Conversation
 from ocirun.engine.create import write_pid_file
+from ocirun.engine.interruption import Interruptible
 from ocirun.engine.namespaces import TYPES, Namespaces
 from ocirun.engine.plan import add_keyring
 from ocirun.engine.process import Program
@@ -94,7 +95,8 @@ def exec_(request: Request) -> int:
     process = _process(request, spec)
     _check(request, state, process)
     if request.detach:
-        conversation, _ = _launch(request, state, spec, process)
+        with Interruptible():
+            conversation, _ = _launch(request, state, spec, process)
         conversation.close()
         return 0
     from ocirun.engine.foreground import Foreground
@@ -206,6 +208,10 @@ def _launch(
         terminal_fd = _serve(request, conversation, process)
         if foreground:
             foreground.take(conversation.pid, terminal_fd)
+        if request.pidfd_socket:
+            from ocirun.engine import terminal
+
+            terminal.send_process(request.pidfd_socket, conversation.pid, "setns")
         if request.pid_file:
             write_pid_file(request.pid_file, conversation.pid)
         conversation.go()
@@ -342,6 +348,3 @@ def _add_entry(
         plan.add("IDENTITY", 0, 0)
     plan.add("SETSID")
     plan.release(slot)
-
-
-

@@ -6,50 +6,40 @@ This changes the signal handlers of the whole process: it is for the command lin
 
 import os
 import select
-
-from _signal import SIG_DFL, getsignal, pidfd_send_signal, signal
+from _signal import pidfd_send_signal
 
 from ocirun._linux import prctl
-from ocirun.engine import tty
+from ocirun.engine.interruption import Interruptible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
 
+    from ocirun.engine.tty import Terminal
+
 _PR_SET_CHILD_SUBREAPER = 36
-_SIGINT, _SIGKILL, _SIGPIPE, _SIGTERM, _SIGHUP = 2, 9, 13, 15, 1
-_SIGCHLD, _SIGSTOP, _SIGURG, _SIGWINCH = 17, 19, 23, 28
+_SIGKILL, _SIGPIPE, _SIGCHLD, _SIGSTOP, _SIGURG, _SIGWINCH = 9, 13, 17, 19, 23, 28
 
 #: not the container's business, or not ours to catch; 32 and 33 belong to the C library
 _OURS = frozenset((_SIGKILL, _SIGSTOP, _SIGCHLD, _SIGPIPE, _SIGURG, _SIGWINCH, 32, 33))
 #: of a fault in our own code
 _FAULTS = frozenset((4, 5, 6, 7, 8, 11, 31))
-_ENDING = (_SIGINT, _SIGTERM, _SIGHUP)
 
 
-class Interrupted(KeyboardInterrupt):
-    """A signal asked us to end before the container was started."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
-
-
-class Foreground:
+class Foreground(Interruptible):
     """The signals and the terminal of this process, for as long as a container has them."""
 
-    __slots__ = ("_kept", "_pid", "_pidfd", "_subreaper", "_terminal")
+    __slots__ = ("_pid", "_pidfd", "_subreaper", "_terminal")
 
     def __init__(self, *, subreaper: bool) -> None:
+        super().__init__()
         self._pid = 0
         self._pidfd = -1
         self._subreaper = subreaper
-        self._terminal: tty.Terminal | None = None
-        self._kept: dict[int, object] = {}
+        self._terminal: Terminal | None = None
 
     def __enter__(self) -> "Foreground":
-        for number in _ENDING:
-            self._handle(number, self._interrupt)
+        super().__enter__()
         if self._subreaper:
             # Orphans of a container without a pid namespace come to us, not to init.
             prctl(_PR_SET_CHILD_SUBREAPER, 1)
@@ -58,18 +48,9 @@ class Foreground:
     def __exit__(self, *_: object) -> None:
         if self._terminal:
             self._terminal.restore()
-        for number, handler in self._kept.items():
-            signal(number, handler if handler is not None else SIG_DFL)  # type: ignore[arg-type]
+        super().__exit__()
         if self._pidfd >= 0:
             os.close(self._pidfd)
-
-    def _handle(self, number: int, handler: object) -> None:
-        if number not in self._kept:
-            self._kept[number] = getsignal(number)
-        signal(number, handler)  # type: ignore[arg-type]
-
-    def _interrupt(self, number: int, _: "FrameType | None") -> None:
-        raise Interrupted(number)
 
     def take(self, pid: int, terminal_fd: int) -> None:
         """From now on signals go to the container, and so does what is typed."""
@@ -77,12 +58,14 @@ class Foreground:
         self._pidfd = os.pidfd_open(pid)
         for number in range(1, 65):
             if number not in _OURS and number not in _FAULTS:
-                self._handle(number, self._forward)
+                self.handle(number, self._forward)
         if self._subreaper:
-            self._handle(_SIGCHLD, self._reap)
+            self.handle(_SIGCHLD, self._reap)
         if terminal_fd >= 0:
+            from ocirun.engine import tty
+
             self._terminal = tty.Terminal(terminal_fd)
-            self._handle(_SIGWINCH, lambda *_: self._resize())
+            self.handle(_SIGWINCH, lambda *_: self._resize())
 
     def _resize(self) -> None:
         if self._terminal:

@@ -3,15 +3,14 @@
 
 import os
 
-from ocirun.engine import delete, start, wire
+from ocirun.engine import delete, start
 from ocirun.engine.create import Creation, Request
+from ocirun.engine.interruption import Interruptible
 from ocirun.errors import OcirunError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ocirun.engine.foreground import Foreground
-
-__all__ = ["Request", "run", "wire"]
 
 
 def run(
@@ -19,10 +18,11 @@ def run(
 ) -> int:
     """Run a container; give its exit code, or 0 at once if it is detached."""
     if detach:
-        creation = Creation(request, detach=True)
-        creation.make(listen=False)
-        _start(creation)
-        creation.release()
+        with Interruptible():
+            creation = Creation(request, detach=True)
+            creation.make(listen=False)
+            _start(creation)
+            creation.release()
         return 0
     from ocirun.engine.foreground import Foreground
 
