@@ -23,7 +23,9 @@ def read_config(bundle: str) -> tuple["Spec", bytes]:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
     except FileNotFoundError:
         if not os.path.isdir(bundle):
-            raise SpecError(f"bundle {bundle}: no such directory", "give it with --bundle") from None
+            raise SpecError(
+                f"bundle {bundle}: no such directory", "give it with --bundle"
+            ) from None
         raise SpecError(
             f"JSON specification file config.json not found: {path}: no such file or directory",
             "ocirun spec makes one",

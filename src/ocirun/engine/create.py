@@ -145,6 +145,7 @@ class Creation:
             self._claim()
             self._make_cgroup()
             self.namespaces.open()
+            self._check_sysctls()
             if listen:
                 self.fds.listener = listener.listen(self.state.socket_path)
             self._start_stub()
@@ -155,6 +156,12 @@ class Creation:
             raise
         finally:
             self._close_fds()
+
+    def _check_sysctls(self) -> None:
+        """Refuse to set what is the host's own: a path can lead back to our namespace."""
+        for key in self.spec.get("linux", {}).get("sysctl", {}):
+            if key.startswith(("net.", "net/")) and self.namespaces.is_ours("network"):
+                raise SpecError(f"linux.sysctl[{key}]: not allowed in host network namespace")
 
     def _claim(self) -> None:
         request = self.request

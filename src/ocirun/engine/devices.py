@@ -54,9 +54,7 @@ def _node(device: "Device") -> tuple[int, int, int, int]:
     return mode, number, device.get("uid", 0), device.get("gid", 0)
 
 
-def _add_node(
-    plan: "Plan", setting: "Setting", path: str, node: tuple[int, int, int, int]
-) -> None:
+def _add_node(plan: "Plan", setting: "Setting", path: str, node: tuple[int, int, int, int]) -> None:
     mode, number, uid, gid = node
     if setting.in_userns and mode & 0o170000 != _S_IF["p"]:
         # The kernel lets no user namespace make devices; the host's own is bound instead.

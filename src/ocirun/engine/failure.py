@@ -29,7 +29,7 @@ def explain(operations: "list[Operation]", message: "Message") -> KernelError:
         kind = _filesystem(operations, operation.field)
         if kind:
             return KernelError(
-                f"{operation.field}: filesystem \"{kind}\" must be mounted on ordinary"
+                f'{operation.field}: filesystem "{kind}" must be mounted on ordinary'
                 f" directory, and {operation.args[2]!s} is none",
                 "remove the link or the file from the root filesystem",
             )
@@ -111,7 +111,7 @@ def _hint(operation: "Operation", number: int) -> str:
         )
     if operation.name == "TARGET" and number == errno.EXDEV:
         return "entries of /proc cannot be mounted over, but for a few that only inform"
-    if operation.name in ("OPEN", "OPEN_TREE") and number == errno.EACCES:
+    if operation.name in ("OPEN", "OPEN_TREE", "SOURCE") and number == errno.EACCES:
         return "in a user namespace every directory on the way must be searchable for its root"
     if operation.name == "CONSOLE" and number == errno.ENOENT:
         return "a terminal needs a mount of type devpts at /dev/pts"

@@ -22,8 +22,7 @@ _PLACES = ("/usr/bin", "/usr/local/bin", "/bin", "/usr/sbin", "/sbin")
 def text_of(mappings: "list[IdMapping]") -> bytes:
     """Give the lines that uid_map and gid_map take."""
     return b"".join(
-        b"%d %d %d\n" % (entry["containerID"], entry["hostID"], entry["size"])
-        for entry in mappings
+        b"%d %d %d\n" % (entry["containerID"], entry["hostID"], entry["size"]) for entry in mappings
     )
 
 

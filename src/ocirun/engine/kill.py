@@ -4,7 +4,6 @@
 import errno
 import os
 import select
-
 from _signal import pidfd_send_signal
 
 from ocirun.engine import state as states, status

@@ -5,9 +5,8 @@ A socket and not a FIFO: whoever connects learns at once when nobody is there an
 more, and gets the error if the program cannot be started (unix(7)).
 """
 
-import os
-
 import _socket
+import os
 
 from ocirun.errors import KernelError
 

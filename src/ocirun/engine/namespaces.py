@@ -61,6 +61,14 @@ class Namespaces:
                 ) from error
             _check_type(self.fds[kind], kind, path, index)
 
+    def is_ours(self, kind: str) -> bool:
+        """Tell whether a namespace that is joined by path is the one we are in already."""
+        if kind not in self.fds:
+            return False
+        joined = os.fstat(self.fds[kind])
+        own = os.stat(f"/proc/self/ns/{TYPES[kind][1]}")
+        return (joined.st_dev, joined.st_ino) == (own.st_dev, own.st_ino)
+
     def close(self) -> None:
         """Close what open() opened."""
         for fd in self.fds.values():

@@ -44,6 +44,4 @@ def _cgroup(root: str, container_id: str, allowed: tuple[str, ...], verb: str) -
 
 
 def _failed(verb: str, container_id: str, error: OSError) -> KernelError:
-    return KernelError(
-        f"{verb} {container_id}: {error.filename}: {(error.strerror or '').lower()}"
-    )
+    return KernelError(f"{verb} {container_id}: {error.filename}: {(error.strerror or '').lower()}")

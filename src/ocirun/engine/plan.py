@@ -216,16 +216,19 @@ def _add_filesystem(
     if setting.has_own_dev:
         plan.add("NULL_STDIO", setting.root_slot)
     mounts.add_readonly_mounts(plan, setting)
-    for key, value in spec.get("linux", {}).get("sysctl", {}).items():
-        plan.field = f"linux.sysctl[{key}]"
-        plan.add("WRITE_AT", setting.proc_slot, f"sys/{_sysctl_path(key)}", value)
+    _add_sysctls(plan, setting)
     rootfs.add_protection(plan, setting)
 
 
-def _sysctl_path(key: str) -> str:
-    """Give the file of a sysctl, written with dots or with slashes (sysctl.d(5))."""
-    first = next((c for c in key if c in "./"), ".")
-    return key if first == "/" else key.translate({ord("."): "/", ord("/"): "."})
+def _add_sysctls(plan: Plan, setting: "Setting") -> None:
+    wanted = setting.spec.get("linux", {}).get("sysctl")
+    if not wanted:
+        return
+    from ocirun.spec import sysctl
+
+    for key, value in wanted.items():
+        plan.field = f"linux.sysctl[{key}]"
+        plan.add("WRITE_AT", setting.proc_slot, f"sys/{sysctl.file_of(key)}", value)
 
 
 def _add_console(plan: Plan, setting: "Setting", process: "Process") -> None:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         cgroupsMade: list[str]
         hooks: Hooks
 
+
 VERSION = 1
 _ALLOWED = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.")
 

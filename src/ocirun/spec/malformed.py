@@ -8,7 +8,8 @@ import _json
 import json
 
 from ocirun.errors import SpecError
-from ocirun.spec.load import WHITESPACE
+
+WHITESPACE = " \t\r\n"  # as in load.py, which imports this module
 
 BOM = b"\xef\xbb\xbf"
 
