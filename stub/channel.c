@@ -42,9 +42,13 @@ int channel_send(const struct stub *stub, u32 kind, int value, const char *text,
 	return sent < 0 ? (int)sent : 0;
 }
 
-/* Waits for WIRE_GO; its text, NUL-terminated, goes to `text` if there is room. */
-int channel_wait(struct stub *stub, char *text, size_t size)
+/* Waits for WIRE_GO, with what belongs to it. */
+static int receive(struct stub *stub, char *text, size_t size, int *ret_fd)
 {
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control;
 	struct wire_message message;
 	struct iovec part[2] = { { &message, sizeof(message) }, { text, size ? size - 1 : 0 } };
 	struct msghdr packet;
@@ -53,16 +57,42 @@ int channel_wait(struct stub *stub, char *text, size_t size)
 	memset(&packet, 0, sizeof(packet));
 	packet.msg_iov = part;
 	packet.msg_iovlen = size ? 2 : 1;
+	if (ret_fd) {
+		memset(&control, 0, sizeof(control));
+		packet.msg_control = &control;
+		packet.msg_controllen = sizeof(control);
+	}
 	do {
-		got = sys3(SYS_recvmsg, stub->channel, &packet, 0);
+		got = sys3(SYS_recvmsg, stub->channel, &packet, MSG_CMSG_CLOEXEC);
 	} while (got == -EINTR);
 	if (got <= 0)
 		return -ECONNRESET;
+	if (ret_fd && packet.msg_controllen >= CMSG_LEN(sizeof(int)) &&
+	    control.header.cmsg_level == SOL_SOCKET && control.header.cmsg_type == SCM_RIGHTS)
+		memcpy(ret_fd, CMSG_DATA(&control.header), sizeof(*ret_fd));
 	if (got < (long)sizeof(message) || message.kind != WIRE_GO || packet.msg_flags & MSG_TRUNC)
 		return -EPROTO;
 	if (size)
 		text[got - (long)sizeof(message)] = '\0';
 	return 0;
+}
+
+/* Waits for WIRE_GO; its text, NUL-terminated, goes to `text` if there is room. */
+int channel_wait(struct stub *stub, char *text, size_t size)
+{
+	return receive(stub, text, size, NULL);
+}
+
+/* The same, for a descriptor that comes with it. */
+static int wait_for_fd(struct stub *stub)
+{
+	int fd = -1, error = receive(stub, NULL, 0, &fd);
+
+	if (!error)
+		return fd < 0 ? -EPROTO : fd;
+	if (fd >= 0)
+		sys_close(fd);
+	return error;
 }
 
 /*
@@ -96,6 +126,24 @@ int op_SYNC(struct stub *stub, const u64 *arg)
 	if (error == -ECONNRESET || error == -EPIPE)
 		stub_exit(1);
 	return error;
+}
+
+/*
+ * SOURCE SLOT PATH POINT: a path of the host, like OPEN.  Where the root of our user
+ * namespace may not pass, the engine, which may, opens the path in our mount
+ * namespace and sends it in answer to synchronisation point POINT.
+ */
+int op_SOURCE(struct stub *stub, const u64 *arg)
+{
+	int error = op_OPEN(stub, arg), fd;
+
+	if (error != -EACCES)
+		return error;
+	error = channel_send(stub, WIRE_SYNC, (int)arg[2], NULL, -1);
+	fd = error ? error : wait_for_fd(stub);
+	if (fd == -ECONNRESET || fd == -EPIPE)
+		stub_exit(1);
+	return fd < 0 ? fd : slot_set(stub, arg[0], fd);
 }
 
 /*

@@ -8,6 +8,7 @@ from ocirun.errors import KernelError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ocirun.engine.conversation import Conversation
     from ocirun.engine.create import Creation
     from ocirun.engine.stub import Message
     from ocirun.spec.model import Process
@@ -24,6 +25,8 @@ def serve(creation: "Creation") -> None:
             return
         if message.kind == wire.FD:
             conversation.go(_take_descriptor(creation, message))
+        elif message.value == process.SYNC_SOURCE:
+            _hand_source(conversation, message)
         else:
             _synchronise(creation, message.value)
             conversation.go()
@@ -54,6 +57,16 @@ def _synchronise(creation: "Creation", point: int) -> None:
             lambda: creation.hook_state("creating"),
             creation.state.bundle,
         )
+
+
+def _hand_source(conversation: "Conversation", message: "Message") -> None:
+    from ocirun.engine import sources
+
+    fd = sources.open_for(conversation.pid, conversation.operation(message))
+    try:
+        conversation.go(fd=fd)
+    finally:
+        os.close(fd)
 
 
 def _take_descriptor(creation: "Creation", message: "Message") -> bytes:

@@ -67,10 +67,14 @@ class Conversation:
                 self._wait(pid)
         return True
 
-    def go(self, text: bytes = b"") -> None:
-        """Answer the message that came last."""
+    def operation(self, message: stub.Message) -> wire.Operation:
+        """Give the operation that sent the message."""
+        return self._plan.operations[message.index]
+
+    def go(self, text: bytes = b"", fd: int = -1) -> None:
+        """Answer the message that came last; a descriptor may go along."""
         try:
-            self._channel.go(text)
+            self._channel.go(text, fd)
         except OSError:
             raise self._died() from None
 

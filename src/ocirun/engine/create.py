@@ -17,7 +17,7 @@ from ocirun.engine import (
     unfinished,
 )
 from ocirun.engine.conversation import Conversation
-from ocirun.engine.namespaces import Namespaces
+from ocirun.engine.namespaces import Namespaces, check_mounts
 from ocirun.engine.process import Program
 from ocirun.engine.setting import Setting
 from ocirun.engine.wire import NEVER
@@ -120,6 +120,7 @@ class Creation:
         self.program = Program(self.spec["process"])
         self.seccomp = self._compile_seccomp()
         self.namespaces = Namespaces(self.spec.get("linux", {}).get("namespaces", []))
+        check_mounts(self.spec, self.namespaces)
 
     def _check_terminal(self, *, detach: bool) -> None:
         terminal = bool(self.spec["process"].get("terminal"))

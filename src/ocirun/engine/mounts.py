@@ -7,7 +7,7 @@ mount point that the stub holds open; see `stub/mount.c` and `stub/path.c`.
 
 from os.path import normpath
 
-from ocirun.engine import cgroup_mounts
+from ocirun.engine import cgroup_mounts, sources
 from ocirun.engine.wire import NO_SLOT, TARGET_FILE, TARGET_IN_PROC, TARGET_ORDINARY
 from ocirun.errors import SpecError
 from ocirun.linux.mount import (
@@ -99,9 +99,7 @@ def _add_bind(plan: "Plan", setting: "Setting", mount: "Mount", options: Options
     add_bind(plan, setting, source, destination_of(mount), options)
 
 
-def add_bind(
-    plan: "Plan", setting: "Setting", source: str, where: str, options: Options
-) -> None:
+def add_bind(plan: "Plan", setting: "Setting", source: str, where: str, options: Options) -> None:
     """Append a bind mount of a path of the host."""
     # The source first: its type decides whether a file or a directory is made.
     target = plan.slot()
@@ -109,7 +107,14 @@ def add_bind(
     flags = TARGET_IN_PROC if where in PROC_ENTRIES else 0
     if where == "/proc":
         flags = TARGET_IN_PROC
-    plan.add("OPEN_TREE", tree, source, AT_RECURSIVE if options.recursive else 0)
+    recursive = AT_RECURSIVE if options.recursive else 0
+    if sources.needed(setting):
+        place = plan.slot()
+        sources.add_open(plan, setting, place, source)
+        plan.add("CLONE_TREE", tree, place, recursive)
+        plan.release(place)
+    else:
+        plan.add("OPEN_TREE", tree, source, recursive)
     plan.add("TARGET", target, setting.root_slot, where, tree, flags)
     if options.set or options.clear:
         # As `mount -o remount,bind` does: attributes that are not named go, unless

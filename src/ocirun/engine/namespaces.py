@@ -7,7 +7,7 @@ from ocirun.errors import KernelError, SpecError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ocirun.spec.model import Namespace
+    from ocirun.spec.model import Namespace, Spec
 
 #: the spec's word -> (CLONE_NEW* flag, name below /proc/PID/ns)
 TYPES = {
@@ -74,6 +74,24 @@ class Namespaces:
         for fd in self.fds.values():
             os.close(fd)
         self.fds = {}
+
+
+def check_mounts(spec: "Spec", namespaces: Namespaces) -> None:
+    """Refuse mounts without a mount namespace: they would be made on the host, and stay."""
+    if namespaces.private("mount"):
+        return
+    linux = spec.get("linux", {})
+    for field, asked in (
+        ("mounts", spec.get("mounts")),
+        ("root.readonly", spec["root"].get("readonly")),
+        ("linux.maskedPaths", linux.get("maskedPaths")),
+        ("linux.readonlyPaths", linux.get("readonlyPaths")),
+    ):
+        if asked:
+            raise SpecError(
+                f"{field}: unable to mount without a private mount namespace",
+                'add {"type": "mount"} to linux.namespaces',
+            )
 
 
 def _check_type(fd: int, kind: str, path: str, index: int) -> None:

@@ -9,17 +9,19 @@ from ocirun.errors import SpecError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ocirun.linux.seccomp_cache import Program as Filter
     from collections.abc import Callable
 
     from ocirun.engine.setting import Setting
     from ocirun.engine.wire import Plan
+    from ocirun.linux.seccomp_cache import Program as Filter
     from ocirun.spec.model import Process, User
 
 PR_SET_KEEPCAPS, PR_SET_NO_NEW_PRIVS = 8, 38
 
 #: synchronisation points: what the stub waits for
-SYNC_MAPPINGS, SYNC_HOOKS, SYNC_CONSOLE, SYNC_HOME, SYNC_SECCOMP, SYNC_RLIMITS = range(1, 7)
+SYNC_MAPPINGS, SYNC_HOOKS, SYNC_CONSOLE, SYNC_HOME, SYNC_SECCOMP, SYNC_RLIMITS, SYNC_SOURCE = range(
+    1, 8
+)
 
 
 class Program:
@@ -63,7 +65,7 @@ def _candidates(name: bytes, path: bytes | None) -> list[bytes]:
     return [entry + b"/" + name for entry in (path or b"").split(b":") if entry]
 
 
-def add_end(  # noqa: PLR0913  (the one place where all of it meets)
+def add_end(
     plan: "Plan",
     setting: "Setting",
     process: "Process",
@@ -92,9 +94,7 @@ def add_end(  # noqa: PLR0913  (the one place where all of it meets)
     add_exec(plan, program, setting.preserve_fds)
 
 
-def _add_identity(
-    plan: "Plan", setting: "Setting", process: "Process", program: Program
-) -> None:
+def _add_identity(plan: "Plan", setting: "Setting", process: "Process", program: Program) -> None:
     cwd = process["cwd"]
     user: User = process.get("user", {})
     own_userns = setting.namespaces.private("user")
@@ -141,7 +141,9 @@ def _add_groups(plan: "Plan", setting: "Setting", user: "User") -> None:
 
 def _add_filter(plan: "Plan", seccomp: "Filter") -> None:
     plan.field = "linux.seccomp"
-    plan.add("SECCOMP", seccomp.flags, seccomp.instructions, len(seccomp.instructions) // 8, SYNC_SECCOMP)
+    plan.add(
+        "SECCOMP", seccomp.flags, seccomp.instructions, len(seccomp.instructions) // 8, SYNC_SECCOMP
+    )
 
 
 def add_program(plan: "Plan", program: Program) -> None:

@@ -8,6 +8,7 @@ still at hand.
 
 from os.path import normpath
 
+from ocirun.engine import sources
 from ocirun.engine.wire import RESOLVE_OPTIONAL, TARGET_IN_PROC
 from ocirun.errors import SpecError
 from ocirun.linux.mount import (
@@ -37,18 +38,22 @@ def _propagation(setting: "Setting") -> int:
 
 def add_root(plan: "Plan", setting: "Setting") -> None:
     """Append what attaches the root filesystem to itself, and keep it in `root_slot`."""
+    if not setting.namespaces.private("mount"):
+        # Not a mount is made: it would be the host's, and stay.
+        plan.field = "root.path"
+        plan.add("OPEN", setting.root_slot, setting.rootfs)
+        return
     plan.field = "linux.rootfsPropagation"
     kind = _propagation(setting)
     top = plan.slot()
     plan.add("OPEN", top, "/")
-    if setting.namespaces.private("mount"):
-        flags = AT_RECURSIVE if kind & MS_REC else 0
-        plan.add("SETATTR", top, 0, 0, 0, kind & ~MS_REC, flags)
+    flags = AT_RECURSIVE if kind & MS_REC else 0
+    plan.add("SETATTR", top, 0, 0, 0, kind & ~MS_REC, flags)
     plan.field = "root.path"
-    plan.add("OPEN", top, setting.rootfs)
+    sources.add_open(plan, setting, top, setting.rootfs)
     if kind & MS_SHARED:
         plan.add("PARENT_PRIVATE", top)
-    plan.add("OPEN_TREE", setting.root_slot, setting.rootfs, AT_RECURSIVE)
+    plan.add("CLONE_TREE", setting.root_slot, top, AT_RECURSIVE)
     plan.add("ATTACH", setting.root_slot, top)
     plan.release(top)
 

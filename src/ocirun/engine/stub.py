@@ -1,20 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """The parent's side of the conversation with the stub.
 
-    engine                          stub
-      spawn ------------------------> first process: joins cgroups and namespaces
-      <------------------------ PID   of the container's process, from its CLONE
-      <--------------- SYNC n / FD n  it waits
-      GO ---------------------------> it goes on
-      <------------------- ERROR i e  operation i failed with errno e
-      <---------------------- READY   all is done but the start
-      GO ---------------------------> exec (run), or listens (create)
-      <------------------ end of file exec worked, or all its processes are gone
+engine                          stub
+  spawn ------------------------> first process: joins cgroups and namespaces
+  <------------------------ PID   of the container's process, from its CLONE
+  <--------------- SYNC n / FD n  it waits
+  GO ---------------------------> it goes on
+  <------------------- ERROR i e  operation i failed with errno e
+  <---------------------- READY   all is done but the start
+  GO ---------------------------> exec (run), or listens (create)
+  <------------------ end of file exec worked, or all its processes are gone
 """
 
-import os
-
 import _socket
+import os
 
 from ocirun import _linux
 from ocirun.engine import wire
@@ -70,9 +69,14 @@ class Channel:
         text = data[wire.MESSAGE.size :][:length].decode("utf-8", "surrogateescape")
         return Message(kind, index, value, text, fds[0] if fds else -1)
 
-    def go(self, text: bytes = b"") -> None:
-        """Tell the stub to go on."""
-        self._socket.send(wire.MESSAGE.pack(wire.GO, 0, 0, len(text)) + text, _socket.MSG_NOSIGNAL)
+    def go(self, text: bytes = b"", fd: int = -1) -> None:
+        """Tell the stub to go on, and let it have a descriptor."""
+        packet = wire.MESSAGE.pack(wire.GO, 0, 0, len(text)) + text
+        if fd < 0:
+            self._socket.send(packet, _socket.MSG_NOSIGNAL)
+        else:
+            rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, fd.to_bytes(4, "little"))
+            self._socket.sendmsg([packet], [rights], _socket.MSG_NOSIGNAL)
 
     def close(self) -> None:
         """Close our end."""

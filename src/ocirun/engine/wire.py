@@ -68,6 +68,7 @@ OPERATIONS = {
     "NULL_STDIO": (49, 1),
     "LOOPBACK": (50, 0),
     "MKDIR": (51, 2),
+    "SOURCE": (52, 3),
 }
 
 # Kinds of messages.

@@ -26,6 +26,7 @@ _WORDS = {
     "OPEN": "open {1}",
     "OPEN_PROC": "open a procfs at {1}",
     "OPEN_TREE": "bind {1}",
+    "SOURCE": "bind {1}",
     "CLONE_TREE": "bind it to itself",
     "RESOLVE": "find {2} in the root filesystem",
     "TARGET": "make the mount point {2}",
@@ -63,7 +64,7 @@ _WORDS = {
 }
 
 #: operations that finish what TARGET began
-_AT_TARGET = ("FSOPEN", "FSCONFIG", "FSMOUNT", "SETATTR", "ATTACH", "OPEN_TREE")
+_AT_TARGET = ("FSOPEN", "FSCONFIG", "FSMOUNT", "SETATTR", "ATTACH", "OPEN_TREE", "SOURCE")
 
 
 def describe(operations: "list[Operation]", index: int) -> str:

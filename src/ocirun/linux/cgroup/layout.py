@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 # Where every distribution mounts it; a v2 tree here decides that the host is v2, even if
 # some program (VPN clients do so with net_cls) mounted a v1 hierarchy elsewhere.
 STANDARD_MOUNT = "/sys/fs/cgroup"
+_STANDARD = f" {STANDARD_MOUNT}".encode()
 UNIFIED = ""
 """The name of the v2 tree among the controller names, as /proc/PID/cgroup writes it."""
 SYSTEMD = "name=systemd"
@@ -94,39 +95,59 @@ def parse_membership(text: bytes) -> dict[str, str]:
 def scan(
     chunks: "Iterable[bytes]", own: dict[str, str], is_visible: "Callable[[str, str], bool]"
 ) -> Layout:
-    """Find in a mountinfo the first usable mount of each hierarchy that `own` names."""
-    # Hierarchies without a controller belong to whoever made them; of these only systemd's
-    # is expected to follow the processes.
-    wanted = {name for name in own if not name.startswith("name=") or name == SYSTEMD}
-    v1: list[Hierarchy] = []
-    unified = None
-    seen: set[str] = set()
+    """Find in a mountinfo the usual, or else the first usable mount of each hierarchy in `own`."""
+    search = _Search(own, is_visible)
+    elsewhere = []
     for line in _lines(chunks):
         if b" - cgroup" not in line:
             continue
+        if _STANDARD not in line:
+            # Perhaps of another container, whose root can be seen from here.
+            elsewhere.append(line)
+        elif search.take(line):
+            break
+    else:
+        for line in elsewhere:
+            if search.take(line):
+                break
+    return Layout(search.v1, search.unified)
+
+
+class _Search:
+    __slots__ = ("_is_visible", "_own", "_seen", "_wanted", "unified", "v1")
+
+    def __init__(self, own: dict[str, str], is_visible: "Callable[[str, str], bool]") -> None:
+        self._own = own
+        self._is_visible = is_visible
+        # Hierarchies without a controller belong to whoever made them; of these only systemd's
+        # is expected to follow the processes.
+        self._wanted = {name for name in own if not name.startswith("name=") or name == SYSTEMD}
+        self._seen: set[str] = set()
+        self.v1: list[Hierarchy] = []
+        self.unified: Hierarchy | None = None
+
+    def take(self, line: bytes) -> bool:
+        """Use the mount of a line, if it is wanted; tell whether all is found."""
         left, _, right = os.fsdecode(line).partition(" - ")
         kind, _, options = right.split(" ", 2)
         fields = left.split(" ", 5)
         device, root, mount = fields[2], _unescape(fields[3]), _unescape(fields[4])
         names = [UNIFIED] if kind == "cgroup2" else options.split(",")
-        names = [name for name in names if name in wanted]
-        if not names:
-            continue
+        names = [name for name in names if name in self._wanted]
         # A mount is covered together with its neighbours, by one over the directory they are in:
         # one look per directory will do.
         parent = os.path.dirname(mount)
-        if parent not in seen and not is_visible(mount, device):
-            continue
-        seen.add(parent)
-        hierarchy = Hierarchy(names, mount, root, own[names[0]])
-        wanted.difference_update(names)
-        if kind == "cgroup":
-            v1.append(hierarchy)
-        else:
-            unified = hierarchy
-        if not wanted or (unified and unified.mount == STANDARD_MOUNT):
-            break
-    return Layout(v1, unified)
+        if names and (parent in self._seen or self._is_visible(mount, device)):
+            self._seen.add(parent)
+            hierarchy = Hierarchy(names, mount, root, self._own[names[0]])
+            self._wanted.difference_update(names)
+            if kind == "cgroup":
+                self.v1.append(hierarchy)
+            else:
+                self.unified = hierarchy
+        return not self._wanted or (
+            self.unified is not None and self.unified.mount == STANDARD_MOUNT
+        )
 
 
 def _chunks(path: str) -> "Iterable[bytes]":
