@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -146,6 +147,43 @@ int op_SOURCE(struct stub *stub, const u64 *arg)
 	return fd < 0 ? fd : slot_set(stub, arg[0], fd);
 }
 
+/* As the kernel has it; the C library's own struct differs. */
+struct kernel_sigaction {
+	void (*handler)(int);
+	unsigned long flags;
+	void (*restorer)(int);
+	u64 mask;
+};
+
+#define KERNEL_SA_RESTORER 0x04000000
+
+static void die_of(int signal)
+{
+	stub_exit(128 + signal);
+}
+
+/*
+ * The first process of a pid namespace gets no signal that it has no handler for
+ * (pid_namespaces(7)), but a container that was only created can be killed.  An
+ * exec takes the handlers away again.
+ */
+static void die_of_signals(void)
+{
+	static const unsigned char deadly[] = { SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2,
+						SIGALRM, SIGTERM, SIGVTALRM, SIGPROF, SIGIO };
+	/* x86 wants a way back, though nobody takes it. */
+	struct kernel_sigaction action = { die_of, KERNEL_SA_RESTORER, die_of, 0 };
+
+	for (size_t i = 0; i < sizeof(deadly); i++) {
+		struct kernel_sigaction before;
+
+		/* What the caller ignores, as nohup(1) does, stays ignored. */
+		if (!sys4(SYS_rt_sigaction, deadly[i], 0, &before, 8) &&
+		    before.handler != SIG_IGN)
+			(void)sys4(SYS_rt_sigaction, deadly[i], &action, 0, 8);
+	}
+}
+
 /*
  * START LISTENER: report that all is ready, and wait for the word to start.  With
  * an empty slot the engine stays and gives it; otherwise the engine goes, and it
@@ -164,5 +202,6 @@ int op_START(struct stub *stub, const u64 *arg)
 		return error;
 	sys_close(stub->channel);
 	stub->channel = -1;
+	die_of_signals();
 	return channel_accept(stub, listener);
 }

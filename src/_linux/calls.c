@@ -128,6 +128,23 @@ PyObject *linux_open_tree(PyObject *module, PyObject *args)
 	return fd < 0 ? NULL : PyLong_FromLong(fd);
 }
 
+PyObject *linux_umount2(PyObject *module, PyObject *args)
+{
+	PyObject *path;
+	int flags, result;
+
+	(void)module;
+	if (!PyArg_ParseTuple(args, "O&i", PyUnicode_FSConverter, &path, &flags))
+		return NULL;
+	result = (int)syscall(SYS_umount2, PyBytes_AsString(path), flags);
+	if (result)
+		PyErr_SetFromErrnoWithFilenameObject(PyExc_OSError, path);
+	Py_DECREF(path);
+	if (result)
+		return NULL;
+	Py_RETURN_NONE;
+}
+
 PyObject *linux_mount_setattr(PyObject *module, PyObject *args)
 {
 	unsigned long long set, clear, propagation;

@@ -21,6 +21,7 @@ static PyMethodDef methods[] = {
 	{ "unshare", linux_unshare, METH_VARARGS, "unshare(flags)" },
 	{ "open_tree", linux_open_tree, METH_VARARGS,
 	  "open_tree(dirfd, path, flags) -> fd, close-on-exec" },
+	{ "umount2", linux_umount2, METH_VARARGS, "umount2(path, flags)" },
 	{ "mount_setattr", linux_mount_setattr, METH_VARARGS,
 	  "mount_setattr(fd, flags, set, clear, propagation, userns_fd)" },
 	{ NULL, NULL, 0, NULL },

@@ -186,6 +186,10 @@ class Creation:
         state.created = timestamp(time.time_ns())
         state.rootless = request.rootless
         state.own_pids = "pid" in self.namespaces.made
+        if not self.namespaces.private("mount"):
+            from ocirun.engine import host_mounts
+
+            state.host_mounts = host_mounts.count(self.rootfs)
         state.annotations = self.spec.get("annotations", {})
         hooks = self.spec.get("hooks", {})
         for kind in ("poststart", "poststop"):
@@ -293,6 +297,10 @@ class Creation:
             except OSError as error:
                 self.request.warn(f"remove the cgroup: {error}")
         if self.lock >= 0:
+            if self.state.host_mounts >= 0:
+                from ocirun.engine import host_mounts
+
+                host_mounts.remove(self.state)
             states.remove_directory(self.state.directory)
             os.close(self.lock)
             self.lock = -1

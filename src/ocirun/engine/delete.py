@@ -55,6 +55,10 @@ def destroy(state: "State", warn: "Callable[[str], None]" = _silent) -> None:
                 f"remove the cgroup of {state.id}: {error.filename}:"
                 f" {(error.strerror or '').lower()}"
             ) from error
+    if state.host_mounts >= 0:
+        from ocirun.engine import host_mounts
+
+        host_mounts.remove(state)
     states.remove_directory(state.directory)
     _run_poststop(state, warn)
 

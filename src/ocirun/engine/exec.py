@@ -296,7 +296,7 @@ def _open_cgroups(request: Request, state: "State") -> tuple[list[int], int]:
             raise StateError(f"--cgroup: container {state.id} has no cgroup")
         return [], -1
     for controller, path in request.cgroups.items():
-        if os.path.normpath("/" + path) != "/" + path.strip("/"):
+        if ".." in path.split("/"):
             raise SpecError(f"bad sub cgroup path: {path}", "give it from the container's own on")
         if controller and controller not in cgroup.paths:
             raise SpecError(f"unknown controller {controller} in --cgroup")

@@ -77,19 +77,21 @@ class Namespaces:
 
 
 def check_mounts(spec: "Spec", namespaces: Namespaces) -> None:
-    """Refuse mounts without a mount namespace: they would be made on the host, and stay."""
+    """Refuse what would take effect on the host, without a mount namespace.
+
+    The mounts themselves are made there, as runc does, and removed with the container.
+    """
     if namespaces.private("mount"):
         return
     linux = spec.get("linux", {})
     for field, asked in (
-        ("mounts", spec.get("mounts")),
         ("root.readonly", spec["root"].get("readonly")),
         ("linux.maskedPaths", linux.get("maskedPaths")),
         ("linux.readonlyPaths", linux.get("readonlyPaths")),
     ):
         if asked:
             raise SpecError(
-                f"{field}: unable to mount without a private mount namespace",
+                f"{field}: unable to restrict sys entries without a private MNT namespace",
                 'add {"type": "mount"} to linux.namespaces',
             )
 

@@ -38,17 +38,13 @@ def _propagation(setting: "Setting") -> int:
 
 def add_root(plan: "Plan", setting: "Setting") -> None:
     """Append what attaches the root filesystem to itself, and keep it in `root_slot`."""
-    if not setting.namespaces.private("mount"):
-        # Not a mount is made: it would be the host's, and stay.
-        plan.field = "root.path"
-        plan.add("OPEN", setting.root_slot, setting.rootfs)
-        return
     plan.field = "linux.rootfsPropagation"
     kind = _propagation(setting)
     top = plan.slot()
-    plan.add("OPEN", top, "/")
-    flags = AT_RECURSIVE if kind & MS_REC else 0
-    plan.add("SETATTR", top, 0, 0, 0, kind & ~MS_REC, flags)
+    if setting.namespaces.private("mount"):
+        plan.add("OPEN", top, "/")
+        flags = AT_RECURSIVE if kind & MS_REC else 0
+        plan.add("SETATTR", top, 0, 0, 0, kind & ~MS_REC, flags)
     plan.field = "root.path"
     sources.add_open(plan, setting, top, setting.rootfs)
     if kind & MS_SHARED:

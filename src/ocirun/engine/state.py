@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         creating: bool
         rootless: bool
         ownPids: bool
+        hostMounts: int
         annotations: dict[str, str]
         cgroupPaths: dict[str, str]
         cgroupsMade: list[str]
@@ -55,6 +56,7 @@ _FIELDS = (
     ("creating", bool),
     ("rootless", bool),
     ("ownPids", bool),
+    ("hostMounts", int),
     ("annotations", dict),
     ("cgroupPaths", dict),
     ("cgroupsMade", list),
@@ -83,6 +85,7 @@ class State:
         "creating",
         "directory",
         "hooks",
+        "host_mounts",
         "id",
         "oci_version",
         "own_pids",
@@ -108,6 +111,9 @@ class State:
         self.rootless = False
         #: the container has a pid namespace of its own, which ends with its first process
         self.own_pids = True
+        #: how many mounts there were at the root filesystem of a container without a mount
+        #: namespace before it was made; -1 with a mount namespace
+        self.host_mounts = -1
         self.annotations: dict[str, str] = {}
         self.cgroup_paths: dict[str, str] = {}
         self.cgroups_made: list[str] = []
@@ -129,6 +135,7 @@ class State:
             "creating": self.creating,
             "rootless": self.rootless,
             "ownPids": self.own_pids,
+            "hostMounts": self.host_mounts,
             "annotations": self.annotations,
             "cgroupPaths": self.cgroup_paths,
             "cgroupsMade": self.cgroups_made,
@@ -240,6 +247,7 @@ def _from_document(directory: str, document: "dict[str, object]") -> State:
     state.creating = found["creating"]
     state.rootless = found["rootless"]
     state.own_pids = found["ownPids"]
+    state.host_mounts = found["hostMounts"]
     state.annotations = found["annotations"]
     state.cgroup_paths = found["cgroupPaths"]
     state.cgroups_made = found["cgroupsMade"]

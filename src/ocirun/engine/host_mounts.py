@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The mounts of a container without a mount namespace: they are the host's, and go with it."""
+
+import errno
+
+from ocirun._linux import umount2
+from ocirun.linux import procfs
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ocirun.engine.state import State
+
+_MNT_DETACH, _UMOUNT_NOFOLLOW = 2, 8
+
+
+def count(path: str) -> int:
+    """Count the mounts on top of each other at a mount point."""
+    # proc(5): space, tab, newline and backslash are written in octal.
+    where = path
+    for character in "\\ \t\n":
+        where = where.replace(character, f"\\{ord(character):03o}")
+    lines = procfs.read("self/mountinfo").decode("utf-8", "surrogateescape").splitlines()
+    return sum(line.split(" ", 5)[4] == where for line in lines)
+
+
+def remove(state: "State") -> None:
+    """Detach the root filesystem that we bound to itself, with all that was mounted in it."""
+    while count(state.rootfs) > state.host_mounts:
+        try:
+            umount2(state.rootfs, _MNT_DETACH | _UMOUNT_NOFOLLOW)
+        except OSError as error:
+            if error.errno == errno.EINVAL:
+                return
+            raise
