@@ -85,7 +85,6 @@ def check_mounts(spec: "Spec", namespaces: Namespaces) -> None:
         return
     linux = spec.get("linux", {})
     for field, asked in (
-        ("root.readonly", spec["root"].get("readonly")),
         ("linux.maskedPaths", linux.get("maskedPaths")),
         ("linux.readonlyPaths", linux.get("readonlyPaths")),
     ):
