@@ -22,6 +22,7 @@ def serve(creation: "Creation") -> None:
         message = conversation.next()
         creation.adopt(conversation.pid)
         if message.kind == wire.READY:
+            _limit_processes(creation)
             return
         if message.kind == wire.FD:
             conversation.go(_take_descriptor(creation, message))
@@ -30,6 +31,16 @@ def serve(creation: "Creation") -> None:
         else:
             _synchronise(creation, message.value)
             conversation.go()
+
+
+def _limit_processes(creation: "Creation") -> None:
+    # Only now: before, there were up to two of the stub's own, and hooks.
+    linux = creation.spec.get("linux", {})
+    limits = linux.get("resources", {})
+    if creation.cgroup and ("pids" in limits or "unified" in limits):
+        from ocirun.engine import cgroups
+
+        cgroups.limit_processes(creation.cgroup, linux)
 
 
 def _synchronise(creation: "Creation", point: int) -> None:

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from ocirun.linux.cgroup.layout import Layout
     from ocirun.spec.model import Linux
 
+_PIDS_MAX = "pids.max"
 
-def locate(
-    linux: "Linux", container_id: str, host: "Layout", *, rootless: bool
-) -> "Cgroup | None":
+
+def locate(linux: "Linux", container_id: str, host: "Layout", *, rootless: bool) -> "Cgroup | None":
     """Plan the container's cgroups without making anything; None on a host that has none."""
     path = linux.get("cgroupsPath", "")
     try:
@@ -57,8 +57,8 @@ def create(cgroup: "Cgroup", linux: "Linux", *, rootless: bool) -> "Cgroup | Non
 
 
 def _apply(cgroup: "Cgroup", linux: "Linux", *, rootless: bool) -> None:
-    limits = linux.get("resources", {})
-    cgroup.write(resources.settings(limits, cgroup.version))
+    limits = resources.settings(linux.get("resources", {}), cgroup.version)
+    cgroup.write(limit for limit in limits if limit[1] != _PIDS_MAX)
     rules = resources.device_rules(linux)
     try:
         cgroup.allow_devices(rules)
@@ -66,6 +66,15 @@ def _apply(cgroup: "Cgroup", linux: "Linux", *, rootless: bool) -> None:
         # An ordinary user cannot make device nodes anyway.
         if not rootless:
             raise
+
+
+def limit_processes(cgroup: "Cgroup", linux: "Linux") -> None:
+    """Set the limit on processes, which is for the container's own and not for the stub's."""
+    limits = resources.settings(linux.get("resources", {}), cgroup.version)
+    try:
+        cgroup.write(limit for limit in limits if limit[1] == _PIDS_MAX)
+    except SettingError as error:
+        raise resources.explain(error, cgroup.version) from error
 
 
 def _check_dispensable(cgroup: "Cgroup", linux: "Linux") -> None:
@@ -81,7 +90,7 @@ def _check_existing(cgroup: "Cgroup") -> None:
     where = next(iter(cgroup.paths.values()))
     if cgroup.frozen():
         raise StateError(
-            f"linux.cgroupsPath: {where}: the cgroup is frozen",
+            f"linux.cgroupsPath: {where}: container's cgroup unexpectedly frozen",
             "thaw it, or choose another path",
         )
     if cgroup.populated():

@@ -209,7 +209,10 @@ class Creation:
         if not self.cgroup:
             return
         linux = self.spec.get("linux", {})
-        self.cgroup = cgroups.create(self.cgroup, linux, rootless=self.request.rootless)
+        # Not ours before it is made: in one that is there already other processes may live,
+        # which undo() must not end.
+        cgroup, self.cgroup = self.cgroup, None
+        self.cgroup = cgroups.create(cgroup, linux, rootless=self.request.rootless)
         self.state.cgroup_paths = self.cgroup.paths if self.cgroup else {}
         self.state.cgroups_made = self.cgroup.made if self.cgroup else []
         if self.cgroup:

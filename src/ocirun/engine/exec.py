@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from ocirun.engine.foreground import Foreground
     from ocirun.engine.state import State
+    from ocirun.linux.cgroup import Cgroup
     from ocirun.spec.model import Process, Spec
 
 _PR_SET_DUMPABLE = 4
@@ -303,6 +304,8 @@ def _open_cgroups(request: Request, state: "State") -> tuple[list[int], int]:
     try:
         if request.cgroups:
             cgroup = cgroup.sub(request.cgroups)
+        elif cgroup.version == 2:
+            cgroup = _cgroup_for_processes(cgroup, state)
         directory = cgroup.directory_fd()
         files = cgroup.attach_fds(cloned=directory >= 0) if cgroup.version == 1 else []
     except OSError as error:
@@ -311,6 +314,23 @@ def _open_cgroups(request: Request, state: "State") -> tuple[list[int], int]:
             f" {(error.strerror or '').lower()}"
         ) from error
     return files, directory
+
+
+def _cgroup_for_processes(cgroup: "Cgroup", state: "State") -> "Cgroup":
+    """Give the container's cgroup, or, where no process may be in it, that of its first one.
+
+    A container that manages cgroups itself moves its processes further down, for one
+    that gives controllers to those below holds none itself (cgroups(7), "no internal
+    processes"); or it leaves, and the one that we made is gone.
+    """
+    try:
+        if not cgroup.read("", "cgroup.subtree_control").strip():
+            return cgroup
+    except FileNotFoundError:
+        pass
+    from ocirun.linux.cgroup import v2
+
+    return v2.of_process(state.pid) or cgroup
 
 
 def _add_entry(
@@ -335,8 +355,10 @@ def _add_entry(
     plan.add("PRCTL", _PR_SET_DUMPABLE, 0, 0)
     if directory >= 0:
         fds.append(directory)
+        plan.field = "container's cgroup"
         plan.add("FD", slot, directory)
         plan.add("CLONE", 0, slot)
+        plan.field = "namespaces of the container"
     wanted = 0
     for kind in (*namespaces.made, *namespaces.joined):
         wanted |= TYPES[kind][0]
