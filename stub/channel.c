@@ -21,7 +21,8 @@ int channel_send(const struct stub *stub, u32 kind, int value, const char *text,
 	} control;
 	size_t length = text ? strlen(text) : 0;
 	struct wire_message message = { kind, stub->index, value, (u32)length };
-	struct iovec part[2] = { { &message, sizeof(message) }, { (void *)(uintptr_t)text, length } };
+	struct iovec part[2] = { { &message, sizeof(message) },
+	                         { (void *)(uintptr_t)text, length } };
 	struct msghdr packet;
 	long sent;
 
@@ -169,8 +170,8 @@ static void die_of(int signal)
  */
 static void die_of_signals(void)
 {
-	static const unsigned char deadly[] = { SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2,
-						SIGALRM, SIGTERM, SIGVTALRM, SIGPROF, SIGIO };
+	static const unsigned char deadly[] = { SIGHUP,  SIGINT,  SIGQUIT,   SIGUSR1, SIGUSR2,
+	                                        SIGALRM, SIGTERM, SIGVTALRM, SIGPROF, SIGIO };
 	/* x86 wants a way back, though nobody takes it. */
 	struct kernel_sigaction action = { die_of, KERNEL_SA_RESTORER, die_of, 0 };
 
@@ -178,8 +179,7 @@ static void die_of_signals(void)
 		struct kernel_sigaction before;
 
 		/* What the caller ignores, as nohup(1) does, stays ignored. */
-		if (!sys4(SYS_rt_sigaction, deadly[i], 0, &before, 8) &&
-		    before.handler != SIG_IGN)
+		if (!sys4(SYS_rt_sigaction, deadly[i], 0, &before, 8) && before.handler != SIG_IGN)
 			(void)sys4(SYS_rt_sigaction, deadly[i], &action, 0, 8);
 	}
 }

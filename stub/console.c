@@ -31,7 +31,7 @@ static int open_multiplexer(int root)
 		return fd;
 	error = sys2(SYS_fstat, fd, &found) ?: sys2(SYS_fstatfs, fd, filesystem);
 	if (!error && (!S_ISCHR(found.st_mode) || found.st_rdev != makedev(5, 2) ||
-		       filesystem[0] != DEVPTS_MAGIC))
+	               filesystem[0] != DEVPTS_MAGIC))
 		error = -ENOTTY;
 	if (error) {
 		sys_close(fd);
@@ -49,11 +49,11 @@ static int mount_console(int root, int terminal)
 	if (target < 0)
 		return target;
 	tree = sys3(SYS_open_tree, terminal, "",
-		    OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+	            OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
 	error = tree;
 	if (tree >= 0) {
 		error = sys(SYS_move_mount, tree, "", target, "",
-			    MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+		            MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 		sys_close((int)tree);
 	}
 	sys_close(target);
@@ -91,7 +91,8 @@ static int become_terminal(int terminal)
  */
 int op_CONSOLE(struct stub *stub, const u64 *arg)
 {
-	struct winsize size = { .ws_row = (unsigned short)arg[3], .ws_col = (unsigned short)arg[2] };
+	struct winsize size = { .ws_row = (unsigned short)arg[3],
+	                        .ws_col = (unsigned short)arg[2] };
 	int root = slot_get(stub, arg[0]), unlock = 0;
 	int fd = open_multiplexer(root);
 	long terminal, error;

@@ -116,16 +116,16 @@ _Noreturn void stub_start(long *stack)
 
 #ifdef __x86_64__
 __asm__(".globl _start\n"
-	"_start:\n"
-	"	xor %ebp, %ebp\n"
-	"	mov %rsp, %rdi\n"
-	"	and $-16, %rsp\n"
-	"	call stub_start\n");
+        "_start:\n"
+        "	xor %ebp, %ebp\n"
+        "	mov %rsp, %rdi\n"
+        "	and $-16, %rsp\n"
+        "	call stub_start\n");
 #else
 __asm__(".globl _start\n"
-	"_start:\n"
-	"	mov x29, #0\n"
-	"	mov x0, sp\n"
-	"	bl stub_start\n");
+        "_start:\n"
+        "	mov x29, #0\n"
+        "	mov x0, sp\n"
+        "	bl stub_start\n");
 #endif
 #endif

@@ -15,7 +15,7 @@
 
 /* From <sys/mount.h>, which clashes with <linux/mount.h>. */
 #define MNT_DETACH 2
-#define MS_MOVE	   8192
+#define MS_MOVE    8192
 
 #ifndef AT_RECURSIVE
 #define AT_RECURSIVE 0x8000
@@ -29,7 +29,7 @@ static int set_attributes(int fd, struct mount_attr *attr, u64 flags)
 static int attach(int mount, int target)
 {
 	return (int)sys(SYS_move_mount, mount, "", target, "",
-			MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+	                MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 }
 
 /* OPEN SLOT PATH: a path of the host, before the root is changed. */
@@ -80,7 +80,7 @@ int op_CLONE_TREE(struct stub *stub, const u64 *arg)
 	if (from < 0)
 		return 0;
 	fd = sys3(SYS_open_tree, from, "",
-		  OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | arg[2]);
+	          OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | arg[2]);
 	return fd < 0 ? (int)fd : slot_set(stub, arg[0], (int)fd);
 }
 
@@ -110,7 +110,8 @@ int op_FSCONFIG(struct stub *stub, const u64 *arg)
 
 	if (!key)
 		return -EPROTO;
-	error = sys(SYS_fsconfig, fd, value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, key, value, 0);
+	error = sys(SYS_fsconfig, fd, value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, key, value,
+	            0);
 	return error ? explain(stub, fd, (int)error) : 0;
 }
 

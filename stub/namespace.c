@@ -4,8 +4,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <linux/if.h>
+#include <linux/openat2.h>
 #include <linux/sched.h>
 #include <linux/sockios.h>
 #include <sys/socket.h>
@@ -100,7 +100,7 @@ int op_CLONE(struct stub *stub, const u64 *arg)
 
 	if (cgroup >= 0) {
 		args.flags |= CLONE_INTO_CGROUP;
-		args.cgroup = (u64)cgroup;
+		args.cgroup = (__u64)cgroup;
 	}
 	pid = sys2(SYS_clone3, &args, sizeof(args));
 	if (pid <= 0)

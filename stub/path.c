@@ -59,7 +59,7 @@ static int make_name(int parent, const char *name, int make_file)
 		return made == -EEXIST ? 0 : (int)made;
 	}
 	made = sys4(SYS_openat, parent, name, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY | O_CLOEXEC,
-		    0644);
+	            0644);
 	if (made < 0)
 		/* Two containers may share the root and race for the same mount point. */
 		return made == -EEXIST ? 0 : (int)made;

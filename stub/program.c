@@ -52,7 +52,7 @@ int op_HOME(struct stub *stub, const u64 *arg)
 		return -EPROTO;
 	/* NONBLOCK: it could be a FIFO; the engine looks at the type before it reads. */
 	fd = sys4(SYS_openat, AT_FDCWD, "/etc/passwd", O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
-		  0);
+	          0);
 	error = channel_send(stub, WIRE_FD, (int)arg[0], NULL, fd < 0 ? -1 : (int)fd);
 	if (fd >= 0)
 		sys_close((int)fd);
@@ -81,7 +81,8 @@ int op_PROGRAM(struct stub *stub, const u64 *arg)
 		if (!wrong && S_ISDIR(found.st_mode))
 			wrong = -EISDIR;
 		if (!wrong)
-			wrong = sys4(SYS_faccessat2, AT_FDCWD, *candidate, 1 /* X_OK */, AT_EACCESS);
+			wrong = sys4(SYS_faccessat2, AT_FDCWD, *candidate, 1 /* X_OK */,
+			             AT_EACCESS);
 		if (!wrong) {
 			stub->program = *candidate;
 			return 0;

@@ -45,9 +45,9 @@ static inline long sys6(long nr, long a, long b, long c, long d, long e, long f)
 	register long r9 __asm__("r9") = f;
 
 	__asm__ volatile("syscall"
-			 : "=a"(result)
-			 : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-			 : "rcx", "r11", "memory");
+	                 : "=a"(result)
+	                 : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+	                 : "rcx", "r11", "memory");
 	return result;
 }
 #elif defined(__aarch64__)
@@ -62,9 +62,9 @@ static inline long sys6(long nr, long a, long b, long c, long d, long e, long f)
 	register long x5 __asm__("x5") = f;
 
 	__asm__ volatile("svc #0"
-			 : "+r"(x0)
-			 : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
-			 : "memory");
+	                 : "+r"(x0)
+	                 : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
+	                 : "memory");
 	return x0;
 }
 #else
@@ -72,11 +72,11 @@ static inline long sys6(long nr, long a, long b, long c, long d, long e, long f)
 #endif
 
 #define sys(nr, a, b, c, d, e) sys6(nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), 0)
-#define sys0(nr) sys(nr, 0, 0, 0, 0, 0)
-#define sys1(nr, a) sys(nr, a, 0, 0, 0, 0)
-#define sys2(nr, a, b) sys(nr, a, b, 0, 0, 0)
-#define sys3(nr, a, b, c) sys(nr, a, b, c, 0, 0)
-#define sys4(nr, a, b, c, d) sys(nr, a, b, c, d, 0)
+#define sys0(nr)               sys(nr, 0, 0, 0, 0, 0)
+#define sys1(nr, a)            sys(nr, a, 0, 0, 0, 0)
+#define sys2(nr, a, b)         sys(nr, a, b, 0, 0, 0)
+#define sys3(nr, a, b, c)      sys(nr, a, b, c, 0, 0)
+#define sys4(nr, a, b, c, d)   sys(nr, a, b, c, d, 0)
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -13,6 +13,7 @@ from ocirun.engine.namespaces import Namespaces
 from ocirun.engine.process import Program
 from ocirun.engine.setting import Setting
 from ocirun.engine.wire import Entry, Operation
+from ocirun.linux.cgroup import layout
 
 MOST = 60
 
@@ -22,7 +23,7 @@ def operations(directory: str) -> list[Operation]:
     directory = os.path.abspath(directory)
     spec, _ = bundles.read_config(directory)
     namespaces = Namespaces(spec["linux"]["namespaces"])
-    setting = Setting(spec, directory, namespaces)
+    setting = Setting(spec, directory, namespaces, layout.read())
     setting.id = "example"
     setting.rootfs = bundles.find_rootfs(spec, directory)
     setting.privileged = os.geteuid() == 0

@@ -29,7 +29,7 @@ PyObject *linux_openat2(PyObject *module, PyObject *args)
 
 	(void)module;
 	if (!PyArg_ParseTuple(args, "iO&KKK", &dirfd, PyUnicode_FSConverter, &path, &flags, &mode,
-			      &resolve))
+	                      &resolve))
 		return NULL;
 	how.flags = flags | O_CLOEXEC;
 	how.mode = mode;

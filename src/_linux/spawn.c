@@ -82,8 +82,8 @@ static int execute(const struct start *start)
 	if (start->cwd >= 0 && fchdir(start->cwd))
 		return errno;
 	for (int i = 0; i < 3; i++) {
-		if (start->stdio[i] == i ? fcntl(i, F_SETFD, 0) < 0 :
-		    start->stdio[i] >= 0 && dup2(start->stdio[i], i) < 0)
+		if (start->stdio[i] == i ? fcntl(i, F_SETFD, 0) < 0
+		                         : start->stdio[i] >= 0 && dup2(start->stdio[i], i) < 0)
 			return errno;
 	}
 	if (close_range((unsigned int)start->first, ~0U, CLOSE_RANGE_CLOEXEC))
@@ -134,8 +134,8 @@ PyObject *linux_spawn(PyObject *module, PyObject *args)
 
 	(void)module;
 	if (!PyArg_ParseTuple(args, "izO!O!O!(iii)ii", &start.fd, &start.path, &PyTuple_Type, &argv,
-			      &PyTuple_Type, &env, &PyTuple_Type, &keep, &start.stdio[0],
-			      &start.stdio[1], &start.stdio[2], &start.cwd, &start.first))
+	                      &PyTuple_Type, &env, &PyTuple_Type, &keep, &start.stdio[0],
+	                      &start.stdio[1], &start.stdio[2], &start.cwd, &start.first))
 		return NULL;
 	start.argv = strings_from(argv);
 	start.env = start.argv ? strings_from(env) : NULL;

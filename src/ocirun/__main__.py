@@ -19,13 +19,13 @@ if not __package__:
         head = pread(fd, 8, 0)
         if head[:4] == MAGIC_NUMBER:
             size = int.from_bytes(head[4:], "little")
-            code, index = marshal.loads(pread(fd, size, 8))
+            code, index = marshal.loads(pread(fd, size, 8))  # noqa: S302
             names = {"__name__": "ocirun.packed"}
             exec(code, names)  # noqa: S102  (ocirun/packed.py explains)
             names["install"](fd, 8 + size, index, directory)  # type: ignore[operator]
     except OSError:
         pass
 
-from ocirun.cli.main import run
+from ocirun.cli.main import run  # noqa: E402  (only now can it be found)
 
 run()

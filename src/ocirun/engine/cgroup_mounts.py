@@ -7,7 +7,7 @@ mounted anew inside a cgroup namespace, otherwise bound from the container's cgr
 
 import os
 
-from ocirun.engine import mounts
+from ocirun.engine import mount_steps
 from ocirun.engine.wire import NO_SLOT
 from ocirun.linux.mount import NODEV, NOEXEC, NOSUID, RDONLY, Options
 
@@ -31,12 +31,13 @@ def add_cgroup(plan: "Plan", setting: "Setting", where: str, options: Options) -
 def _add_v2(plan: "Plan", setting: "Setting", where: str, options: Options) -> None:
     if setting.namespaces.private("user") and not setting.namespaces.private("cgroup"):
         # The kernel mounts cgroup2 only for the owner of the cgroup namespace.
-        mounts.add_bind(plan, setting, "/sys/fs/cgroup", where, _bound(options))
+        mount_steps.add_bind(plan, setting, "/sys/fs/cgroup", where, _bound(options))
         return
-    target = mounts.add_target(plan, setting, where, NO_SLOT)
+    target = mount_steps.add_target(plan, setting, where, NO_SLOT)
     tree = plan.slot()
-    mounts.add_new_filesystem(plan, tree, target, "cgroup2", "cgroup", options)
-    mounts.finish(plan, tree, target, options)
+    # Read-only as a mount: the filesystem itself is the host's.
+    mount_steps.add_new_filesystem(plan, tree, target, "cgroup2", "cgroup", options, shared=True)
+    mount_steps.finish(plan, tree, target, options)
 
 
 def _add_v1(
@@ -46,12 +47,12 @@ def _add_v1(
     options: Options,
     hierarchies: "list[Hierarchy]",
 ) -> None:
-    target = mounts.add_target(plan, setting, where, NO_SLOT)
+    target = mount_steps.add_target(plan, setting, where, NO_SLOT)
     tree = plan.slot()
     top = Options(["nosuid", "nodev", "noexec", "mode=755"])
     top.propagation = options.propagation
-    mounts.add_new_filesystem(plan, tree, target, "tmpfs", "tmpfs", top)
-    mounts.finish(plan, tree, target, top)
+    mount_steps.add_new_filesystem(plan, tree, target, "tmpfs", "tmpfs", top)
+    mount_steps.finish(plan, tree, target, top)
     for hierarchy in hierarchies:
         name = os.path.basename(hierarchy.mount)
         if "cgroup" in setting.namespaces.made:
@@ -60,7 +61,7 @@ def _add_v1(
             source = hierarchy.own_directory()
             if setting.cgroup:
                 source = setting.cgroup.paths.get(hierarchy.controllers[0], source)
-            mounts.add_bind(plan, setting, source, f"{where}/{name}", _bound(options))
+            mount_steps.add_bind(plan, setting, source, f"{where}/{name}", _bound(options))
         if "," in name:
             for single in name.split(","):
                 plan.add("SYMLINK", setting.root_slot, name, f"{where}/{single}", 0)
@@ -78,11 +79,11 @@ def _add_hierarchy(
     inner = Options([])
     inner.set = _USUAL | options.set & RDONLY
     inner.data = [f"name={name}"] if name == "systemd" else name.split(",")
-    target = mounts.add_target(plan, setting, where, NO_SLOT)
+    target = mount_steps.add_target(plan, setting, where, NO_SLOT)
     tree = plan.slot()
     # Read-only as a mount: the filesystem itself is the host's.
-    mounts.add_new_filesystem(plan, tree, target, "cgroup", "cgroup", inner, shared=True)
-    mounts.finish(plan, tree, target, inner)
+    mount_steps.add_new_filesystem(plan, tree, target, "cgroup", "cgroup", inner, shared=True)
+    mount_steps.finish(plan, tree, target, inner)
 
 
 def _bound(options: Options) -> Options:

@@ -21,7 +21,7 @@ def explain(operations: "list[Operation]", message: "Message") -> KernelError:
     if not 0 <= message.index < len(operations):
         return KernelError(f"the stub refused its plan: {_said(message.value)}")
     operation = operations[message.index]
-    if operation.name == "PROGRAM" or operation.name == "EXEC":
+    if operation.name in {"PROGRAM", "EXEC"}:
         return _no_program(operations, message)
     if operation.name == "HOOK":
         return _failed_hook(operation, message)

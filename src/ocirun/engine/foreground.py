@@ -14,6 +14,7 @@ from ocirun.engine.interruption import Interruptible
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
+    from typing import Self
 
     from ocirun.engine.tty import Terminal
 
@@ -38,7 +39,7 @@ class Foreground(Interruptible):
         self._subreaper = subreaper
         self._terminal: Terminal | None = None
 
-    def __enter__(self) -> "Foreground":
+    def __enter__(self) -> "Self":
         super().__enter__()
         if self._subreaper:
             # Orphans of a container without a pid namespace come to us, not to init.

@@ -9,6 +9,7 @@ from _signal import SIG_DFL, SIG_IGN, getsignal, signal
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
+    from typing import Self
 
 SIGHUP, SIGINT, SIGTERM = 1, 2, 15
 
@@ -29,7 +30,7 @@ class Interruptible:
     def __init__(self) -> None:
         self._kept: dict[int, object] = {}
 
-    def __enter__(self) -> "Interruptible":
+    def __enter__(self) -> "Self":
         for number in (SIGHUP, SIGINT, SIGTERM):
             # Under nohup(1) a hang-up stays without effect.
             if getsignal(number) != SIG_IGN:

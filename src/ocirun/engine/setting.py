@@ -34,9 +34,7 @@ class Setting:
         "warnings",
     )
 
-    def __init__(
-        self, spec: "Spec", bundle: str, namespaces: "Namespaces", host: "Layout"
-    ) -> None:
+    def __init__(self, spec: "Spec", bundle: str, namespaces: "Namespaces", host: "Layout") -> None:
         self.spec = spec
         #: where this host has its cgroups
         self.host = host

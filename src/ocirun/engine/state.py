@@ -257,12 +257,12 @@ def _from_document(directory: str, document: "dict[str, object]") -> State:
 
 def ids(root: str) -> list[str]:
     """Give the IDs of all containers, sorted; a missing root raises FileNotFoundError."""
-    found = []
     with os.scandir(root) as entries:
-        for entry in entries:
-            if _ALLOWED.issuperset(entry.name) and entry.is_dir(follow_symlinks=False):
-                found.append(entry.name)
-    return sorted(found)
+        return sorted(
+            entry.name
+            for entry in entries
+            if _ALLOWED.issuperset(entry.name) and entry.is_dir(follow_symlinks=False)
+        )
 
 
 def remove_directory(directory: str) -> None:
