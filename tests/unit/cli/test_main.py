@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+import ocirun
 from ocirun.cli.log import Journal
 from ocirun.cli.main import main
 
-SOURCES = Path(__file__).parents[3] / "src"
+# The installed package: only beside it is the extension module.
+INSTALLED = Path(ocirun.__file__).parents[1]
 
 # Each takes milliseconds to import; together they take longer than a whole `ocirun state`.
 DEAR = {
@@ -24,7 +26,7 @@ DEAR = {
 def test_commands_that_engines_call_import_nothing_dear(name: str) -> None:
     script = (
         "import sys\n"
-        f"sys.path.append({str(SOURCES)!r})\n"
+        f"sys.path.append({str(INSTALLED)!r})\n"
         f"import ocirun.cli.main, ocirun.cli.{name}\n"
         "print(*sys.modules)\n"
     )
