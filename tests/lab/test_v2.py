@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Containers on cgroup v2, whatever this machine has: in a kernel of its own (tools/lab-v2)."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.lab.checks_v2 import CHECKS
+
+HERE = Path(__file__).parent
+TOOL = HERE.parents[1] / "tools" / "lab-v2"
+
+pytestmark = [pytest.mark.root, pytest.mark.slow, pytest.mark.timeout(240)]
+
+
+@pytest.fixture(scope="module")
+def outcome(ocirun: str, busybox: str) -> dict[str, str]:
+    """Boot once and run all checks; give for each what went wrong, or nothing."""
+    if not shutil.which("linux.uml"):
+        pytest.skip("user-mode-linux")
+    words = ["env", f"PYTHONPATH={TOOL.parent}", sys.executable, str(HERE / "checks_v2.py")]
+    done = subprocess.run(
+        [str(TOOL), *words, ocirun, busybox], capture_output=True, text=True, check=False
+    )
+    lines = [line for line in done.stdout.splitlines() if line.startswith("[")]
+    found: dict[str, str] = dict(json.loads(line) for line in lines)
+    said = f"the lab ended early, with {done.returncode}: {done.stdout}{done.stderr}"
+    return {name: found.get(name, said) for name in CHECKS}
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_v2(outcome: dict[str, str], name: str) -> None:
+    if outcome[name]:
+        pytest.fail(outcome[name], pytrace=False)
