@@ -36,6 +36,7 @@ def request_of(call: "Call") -> Request:
     request.no_new_keyring = options.switch("no-new-keyring")
     request.preserve_fds = options.number("preserve-fds")
     request.warn = call.journal.warning
+    request.debug = call.journal.debug
     request.rootless = is_rootless(call.globals.text("rootless"))
     return request
 

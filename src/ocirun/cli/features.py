@@ -2,6 +2,7 @@
 """`ocirun features`: what this runtime can do, for engines (runtime-spec, features.md)."""
 
 from ocirun.cli.call import write
+from ocirun.engine import seccomp_profile as profile
 from ocirun.linux import capability, mount
 from ocirun.spec import encode, features
 
@@ -11,10 +12,22 @@ if TYPE_CHECKING:
 
 
 def invoke(_: "Call") -> int:
-    """Print the document; nothing of this host is read for it."""
-    document = features.document(mount_options=mount_options(), capabilities=capability.NAMES)
+    """Print the document; it says what ocirun can do, not what this host allows."""
+    document = features.document(
+        mount_options=mount_options(), capabilities=capability.NAMES, seccomp=_seccomp()
+    )
     write(encode.dumps_indented(document, "    ") + "\n")
     return 0
+
+
+def _seccomp() -> dict[str, list[str]]:
+    return {
+        "actions": profile.actions(),
+        "operators": profile.operators(),
+        "archs": profile.architectures(),
+        "knownFlags": profile.flags(),
+        "supportedFlags": profile.flags(),
+    }
 
 
 def mount_options() -> set[str]:

@@ -84,6 +84,12 @@ def _take_descriptor(creation: "Creation", message: "Message") -> bytes:
     if message.value == process.SYNC_HOME:
         set_rlimits(creation.state.pid, creation.spec["process"])
         return home(message.fd, creation.spec["process"])
+    if message.value == process.SYNC_SECCOMP:
+        from ocirun.engine import notify
+
+        pid = creation.state.pid
+        notify.hand_over(creation.spec, creation.state, "creating", pid, message.fd)
+        return b""
     if creation.request.console_socket:
         hand_over(creation.request.console_socket, message)
     else:

@@ -45,6 +45,7 @@ class Request:
     __slots__ = (
         "bundle",
         "console_socket",
+        "debug",
         "fail_at",
         "id",
         "no_new_keyring",
@@ -71,6 +72,8 @@ class Request:
         self.rootless = os.geteuid() != 0
         #: called with each warning
         self.warn: Callable[[str], None] = lambda _: None
+        #: called with what only a developer wants to know
+        self.debug: Callable[[str], None] = lambda _: None
         #: for tests: the operation at which the stub gives up
         self.fail_at = NEVER
 
@@ -142,7 +145,14 @@ class Creation:
             return None
         from ocirun.engine import seccomp
 
-        return seccomp.prepare(section, self.request.root)
+        found = seccomp.prepare(section, self.request.root)
+        if found:
+            self.request.debug(f"seccomp filter flags: {found.flags}")
+        if found and found.listener:
+            from ocirun.engine import notify
+
+            notify.check(self.spec)
+        return found
 
     def make(self, *, listen: bool, meanwhile: "Callable[[], None]" = _nothing) -> None:
         """Make the container up to the point where only the start is missing.

@@ -207,7 +207,7 @@ def _launch(
             os.close(fd)
     terminal_fd = -1
     try:
-        terminal_fd = _serve(request, conversation, process)
+        terminal_fd = _serve(request, conversation, (spec, process, state))
         if foreground:
             foreground.take(conversation.pid, terminal_fd)
         if request.pidfd_socket:
@@ -226,7 +226,10 @@ def _launch(
     return conversation, terminal_fd
 
 
-def _serve(request: Request, conversation: Conversation, process: "Process") -> int:
+def _serve(
+    request: Request, conversation: Conversation, what: "tuple[Spec, Process, State]"
+) -> int:
+    spec, process, state = what
     terminal_fd = -1
     while True:
         message = conversation.next()
@@ -234,6 +237,12 @@ def _serve(request: Request, conversation: Conversation, process: "Process") -> 
             return terminal_fd
         if message.value == steps.SYNC_RLIMITS:
             answers.set_rlimits(conversation.pid, process)
+            conversation.go()
+            continue
+        if message.value == steps.SYNC_SECCOMP:
+            from ocirun.engine import notify
+
+            notify.hand_over(spec, state, status.RUNNING, conversation.pid, message.fd)
             conversation.go()
             continue
         if message.value == steps.SYNC_HOME:
@@ -274,7 +283,7 @@ def _plan(
         from ocirun.engine import seccomp as filters
 
         seccomp = filters.prepare(section, request.root)
-    steps.add_end(plan, setting, process, program, seccomp, lambda: plan.add("START", NO_SLOT))
+    steps.add_end(plan, setting, process, program, seccomp, lambda: None)
     for warning in setting.warnings:
         request.warn(warning)
     return plan

@@ -23,7 +23,7 @@ def of_start(state: "State", message: "Message") -> KernelError:
     plan = Plan()
     program = Program(state.config()["process"])
     add_program(plan, program)
-    add_exec(plan, program, 0)
+    add_exec(plan, program)
     if message.fd >= 0:
         output = hooks.printed(message.fd)
         os.close(message.fd)

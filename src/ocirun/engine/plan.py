@@ -59,7 +59,7 @@ def build(
     setting.root_slot = plan.slot()
     setting.proc_slot = plan.slot()
     setting.hook_output = _named(plan, fds.hook_output)
-    listener = _named(plan, fds.listener)
+    setting.start_slot = _named(plan, fds.listener)
     _add_cgroups(plan, setting, fds)
     _add_namespaces(plan, setting, fds)
     _add_surroundings(plan, setting)
@@ -68,14 +68,13 @@ def build(
     plan.add("CLOSE", setting.root_slot)
     plan.add("CLOSE", setting.proc_slot)
 
-    def add_start() -> None:
-        plan.add("START", listener)
+    def add_start_hooks() -> None:
         document = _with_status(state, "created")
         # runc gives these the program's environment when they have none, and so must
         # we: hooks in the field depend on it.
         hooks.add_hooks(plan, setting, "startContainer", document, program.env)
 
-    process_steps.add_end(plan, setting, process, program, seccomp, add_start)
+    process_steps.add_end(plan, setting, process, program, seccomp, add_start_hooks)
     return plan
 
 

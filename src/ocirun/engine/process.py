@@ -71,27 +71,35 @@ def add_end(
     process: "Process",
     program: Program,
     seccomp: "Filter | None",
-    add_start: "Callable[[], None]",
+    add_hooks: "Callable[[], None]",
 ) -> None:
-    """Append the loss of rights, the start as `add_start` says, and the program."""
+    """Append the loss of rights, the start, the hooks that belong after it, and the program."""
+    # Everything of ours is that already; but a descriptor of the host in the container
+    # would be the end of it (CVE-2024-21626), so it is said once more.
+    plan.add("CLOEXEC", 3 + setting.preserve_fds)
     plan.field = "process.user.umask"
     plan.add("UMASK", process.get("user", {}).get("umask", 0o022))
     sealed = process.get("noNewPrivileges", False)
+    # The listener must be sent while the parent is there, so before the start.
+    late = seccomp and sealed and not seccomp.listener
     if sealed:
         plan.field = "process.noNewPrivileges"
         plan.add("PRCTL", PR_SET_NO_NEW_PRIVS, 1, 0)
-    elif seccomp:
+    if seccomp and not sealed:
         # Without no_new_privs only CAP_SYS_ADMIN may load a filter (seccomp(2)).
         _add_filter(plan, seccomp)
     _add_identity(plan, setting, process, program)
     plan.field = "process.args[0]"
     plan.add("PROGRAM", program.candidates)
-    plan.field = "start"
-    add_start()
-    if sealed and seccomp:
-        # As late as can be: the filter then only has to allow execve(2).
+    if seccomp and sealed and not late:
         _add_filter(plan, seccomp)
-    add_exec(plan, program, setting.preserve_fds)
+    plan.field = "start"
+    plan.add("START", setting.start_slot)
+    if seccomp and late:
+        # As late as can be: the filter has to allow execve(2), and what hooks need.
+        _add_filter(plan, seccomp)
+    add_hooks()
+    add_exec(plan, program)
 
 
 def _add_identity(plan: "Plan", setting: "Setting", process: "Process", program: Program) -> None:
@@ -152,12 +160,9 @@ def add_program(plan: "Plan", program: Program) -> None:
     plan.add("PROGRAM", program.candidates)
 
 
-def add_exec(plan: "Plan", program: Program, preserve_fds: int) -> None:
-    """Append the last operations."""
+def add_exec(plan: "Plan", program: Program) -> None:
+    """Append the last operation."""
     plan.field = "process.args"
-    # Everything of ours is that already; but a descriptor of the host in the container
-    # would be the end of it (CVE-2024-21626), so it is said once more.
-    plan.add("CLOEXEC", 3 + preserve_fds)
     plan.add("EXEC", program.args, program.env)
 
 

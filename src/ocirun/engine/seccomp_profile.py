@@ -192,10 +192,14 @@ def _names(syscall: "SeccompSyscall", field: str) -> list[str]:
     names = syscall.get("names") or []
     if "" in names:
         raise SpecError(f"{field}.names: an empty string is not a system call")
-    if "write" in names and syscall["action"] == "SCMP_ACT_NOTIFY":
-        # The process that loads the filter must still write to say so, and nobody
-        # can answer the notification before that.
-        raise SpecError(f"{field}.action: SCMP_ACT_NOTIFY cannot be used for the write system call")
+    if syscall["action"] == "SCMP_ACT_NOTIFY":
+        # The process that loads the filter must still send the listener away, and
+        # nobody can answer a notification before that.  runc names write.
+        for name in ("write", "sendmsg"):
+            if name in names:
+                raise SpecError(
+                    f"{field}.action: SCMP_ACT_NOTIFY cannot be used for the {name} syscall"
+                )
     return names
 
 

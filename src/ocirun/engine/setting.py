@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the parts of a plan need to know of each other."""
 
+from ocirun.engine.wire import NO_SLOT
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ocirun.engine.namespaces import Namespaces
@@ -31,6 +33,7 @@ class Setting:
         "root_slot",
         "rootfs",
         "spec",
+        "start_slot",
         "warnings",
     )
 
@@ -57,6 +60,8 @@ class Setting:
         self.root_slot = 0
         self.proc_slot = 0
         self.hook_output = 0
+        #: where a container that is only created waits for its start; empty: the parent tells
+        self.start_slot = NO_SLOT
         #: found while planning, for the caller to print
         self.warnings: list[str] = []
         self.late_readonly: list[tuple[str, str]] = []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Handing a terminal, or a pidfd, to whoever will look after it (unix(7), SCM_RIGHTS)."""
+"""Handing a descriptor to whoever will look after it (unix(7), SCM_RIGHTS)."""
 
 import _socket
 import os
@@ -7,10 +7,17 @@ import os
 from ocirun.engine import listener
 from ocirun.errors import KernelError
 
+_AGENT = "failed to connect with seccomp agent specified in the seccomp profile (listenerPath)"
+
 
 def send(path: str, fd: int, name: str) -> None:
     """Send the terminal's multiplexer end over the socket at `path`, with its name as text."""
     _send(path, fd, name, "send the terminal to the console socket")
+
+
+def send_listener(path: str, fd: int, document: str) -> None:
+    """Send a seccomp listener over the socket at `path`, with the process's state."""
+    _send(path, fd, document, _AGENT)
 
 
 def send_process(path: str, pid: int, kind: str) -> None:

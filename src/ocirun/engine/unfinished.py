@@ -22,8 +22,6 @@ def refuse(spec: "Spec") -> None:
     for name in _LINUX:
         if linux.get(name):
             _fail(f"linux.{name}")
-    if linux.get("seccomp", {}).get("listenerPath"):
-        _fail("linux.seccomp.listenerPath")
     for index, mount in enumerate(spec.get("mounts", ())):
         options = Options(mount.get("options", []))
         if options.idmap or mount.get("uidMappings") or mount.get("gidMappings"):

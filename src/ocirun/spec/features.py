@@ -26,7 +26,7 @@ HOOKS = (
 # container; a trailing dot makes a prefix.
 UNSAFE_ANNOTATIONS: tuple[str, ...] = ()
 
-NAMESPACES = ("cgroup", "ipc", "mount", "network", "pid", "user", "uts")
+NAMESPACES = ("cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts")
 CGROUP = {"v1": True, "v2": True, "systemd": False, "systemdUser": False, "rdma": False}
 SECCOMP = ("actions", "operators", "archs", "knownFlags", "supportedFlags")
 APPARMOR = False
