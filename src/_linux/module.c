@@ -31,6 +31,9 @@ static struct PyModuleDef definition = {
 	PyModuleDef_HEAD_INIT, "ocirun._linux", NULL, 0, methods, NULL, NULL, NULL, NULL,
 };
 
+/* The interpreter finds it by its name; no header declares it. */
+PyMODINIT_FUNC PyInit__linux(void);
+
 PyMODINIT_FUNC PyInit__linux(void)
 {
 	return PyModuleDef_Init(&definition);
