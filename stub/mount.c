@@ -281,6 +281,20 @@ int op_PIVOT_ROOT(struct stub *stub, const u64 *arg)
 }
 
 /*
+ * HIDE PATH: takes a mount of the host away from our namespace; one that came locked
+ * from an outer user namespace is covered instead.
+ */
+int op_HIDE(struct stub *stub, const u64 *arg)
+{
+	const char *path = plan_text(stub, arg[0]);
+	long error = path ? sys2(SYS_umount2, path, MNT_DETACH) : -EPROTO;
+
+	if (error == -EINVAL || error == -EPERM)
+		error = sys(SYS_mount, "tmpfs", path, "tmpfs", 0, 0);
+	return error == -ENOENT ? 0 : (int)error;
+}
+
+/*
  * MOVE_ROOT ROOT: for callers that live in the initramfs, whose root cannot be
  * pivoted.  The old root stays below, out of reach but for CAP_SYS_CHROOT.
  */

@@ -47,7 +47,15 @@ static int open_name(int parent, const char *name)
 		.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH,
 	};
 
-	return (int)sys4(SYS_openat2, parent, name, &how, sizeof(how));
+	int fd = (int)sys4(SYS_openat2, parent, name, &how, sizeof(how));
+	struct stat found;
+
+	/* With O_PATH a link is not refused but opened, as itself. */
+	if (fd >= 0 && (sys2(SYS_fstat, fd, &found) || S_ISLNK(found.st_mode))) {
+		sys_close(fd);
+		return -ELOOP;
+	}
+	return fd;
 }
 
 static int make_name(int parent, const char *name, int make_file)

@@ -76,7 +76,8 @@
 	X(NULL_STDIO, 49, 1)     \
 	X(LOOPBACK, 50, 0)       \
 	X(MKDIR, 51, 2)          \
-	X(SOURCE, 52, 3)
+	X(SOURCE, 52, 3)         \
+	X(HIDE, 53, 1)
 
 enum wire_code {
 #define X(name, number, arguments) WIRE_OP_##name = (number),

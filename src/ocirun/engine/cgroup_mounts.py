@@ -89,6 +89,7 @@ def _add_hierarchy(
 def _bound(options: Options) -> Options:
     bound = Options(["rbind"])
     bound.set = options.set
+    bound.touched = options.touched
     bound.clear = options.clear
     bound.propagation = options.propagation
     return bound

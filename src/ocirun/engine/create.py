@@ -262,9 +262,13 @@ class Creation:
         setting.in_userns = self.namespaces.private("user") or inside
         setting.may_setgroups = userns.may_setgroups() and not self._has_single_id()
         setting.no_pivot = self.request.no_pivot
+        if setting.no_pivot:
+            from ocirun.engine import host_mounts
+
+            setting.bare_mounts = host_mounts.bare(self.rootfs)
         setting.no_keyring = self.request.no_new_keyring
         setting.preserve_fds = self.request.preserve_fds
-        setting.has_own_dev = not _is_dev_bound(self.spec)
+        setting.has_own_dev = not _is_dev_bound(self.spec, self.rootfs)
         return setting
 
     def _has_single_id(self) -> bool:
@@ -346,11 +350,11 @@ def missing(paths: dict[str, str]) -> list[str]:
     return sorted(found, key=len)
 
 
-def _is_dev_bound(spec: "Spec") -> bool:
+def _is_dev_bound(spec: "Spec", rootfs: str) -> bool:
     from ocirun.engine.mounts import destination_of
 
     for mount in spec.get("mounts", ()):
-        if destination_of(mount) == "/dev":
+        if destination_of(mount, rootfs) == "/dev":
             options = mount.get("options", [])
             return "bind" in options or "rbind" in options
     return False

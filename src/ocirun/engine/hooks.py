@@ -82,7 +82,11 @@ def _wait(pid: int, timeout: int) -> int | None:
 def ending(status: int) -> str:
     """Give a wait status in words."""
     code = os.waitstatus_to_exitcode(status)
-    return f"exit status {code}" if code >= 0 else f"killed by signal {-code}"
+    if code >= 0:
+        return f"exit status {code}"
+    # What sigabbrev_np(3) calls them; 31 is how seccomp ends a process.
+    name = {6: "aborted", 9: "killed", 11: "segmentation fault", 31: "bad system call"}.get(-code)
+    return f"signal {-code}: {name}" if name else f"killed by signal {-code}"
 
 
 def printed(output: int) -> str:

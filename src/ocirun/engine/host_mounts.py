@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The mounts of a container without a mount namespace: they are the host's, and go with it."""
+"""Mounts of the host that a container has to do with.
+
+Those of a container without a mount namespace are the host's, and go with it.
+"""
 
 import errno
 
@@ -19,8 +22,22 @@ def count(path: str) -> int:
     where = path
     for character in "\\ \t\n":
         where = where.replace(character, f"\\{ord(character):03o}")
-    lines = procfs.read("self/mountinfo").decode("utf-8", "surrogateescape").splitlines()
-    return sum(line.split(" ", 5)[4] == where for line in lines)
+    return sum(line.split(" ", 5)[4] == where for line in _mountinfo())
+
+
+def bare(rootfs: str) -> list[str]:
+    """Give the places of procfs and sysfs outside of a root filesystem, the innermost first."""
+    found = []
+    for line in _mountinfo():
+        left, _, right = line.partition(" - ")
+        path = left.split(" ", 5)[4]
+        if right.split(" ", 1)[0] in {"proc", "sysfs"} and not f"{path}/".startswith(f"{rootfs}/"):
+            found.append(path)
+    return sorted(found, key=len, reverse=True)
+
+
+def _mountinfo() -> list[str]:
+    return procfs.read("self/mountinfo").decode("utf-8", "surrogateescape").splitlines()
 
 
 def remove(state: "State") -> None:

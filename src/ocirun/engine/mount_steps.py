@@ -3,7 +3,16 @@
 
 from ocirun.engine import sources
 from ocirun.engine.wire import TARGET_IN_PROC
-from ocirun.linux.mount import AT_RECURSIVE, LOCKABLE, MS_REC, RDONLY, Options
+from ocirun.linux.mount import (
+    AT_RECURSIVE,
+    ATIME,
+    LOCKABLE,
+    MS_REC,
+    NODIRATIME,
+    NOSYMFOLLOW,
+    RDONLY,
+    Options,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,11 +55,15 @@ def add_bind(plan: "Plan", setting: "Setting", source: str, where: str, options:
     else:
         plan.add("OPEN_TREE", tree, source, recursive)
     plan.add("TARGET", target, setting.root_slot, where, tree, flags)
-    if options.set or options.clear:
+    if options.touched:
         # As `mount -o remount,bind` does: attributes that are not named go, unless
         # the kernel has locked them and nobody asked for their removal.
-        inherited = LOCKABLE & ~options.set & ~options.clear
-        plan.add("SETATTR", tree, options.set, options.clear, inherited, 0, 0)
+        clear = options.clear | NOSYMFOLLOW & ~options.set
+        if options.set & NODIRATIME or clear & ATIME:
+            # One word about access times replaces all that the source said of them.
+            clear |= ATIME | NODIRATIME & ~options.set
+        inherited = LOCKABLE & ~options.set & ~clear
+        plan.add("SETATTR", tree, options.set, clear, inherited, 0, 0)
     finish(plan, tree, target, options)
 
 

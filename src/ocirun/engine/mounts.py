@@ -22,9 +22,13 @@ if TYPE_CHECKING:
     from ocirun.spec.model import Mount
 
 
-def destination_of(mount: "Mount") -> str:
-    """Give the mount point as an absolute path without `..`."""
-    return normpath("/" + mount["destination"].lstrip("/"))
+def destination_of(mount: "Mount", rootfs: str) -> str:
+    """Give the mount point as an absolute path without `..`, in the container.
+
+    Some say it as a path of the host, below the root filesystem; runc takes both.
+    """
+    where = normpath("/" + mount["destination"].lstrip("/"))
+    return where.removeprefix(rootfs) if where.startswith(rootfs + "/") else where
 
 
 def add_mounts(plan: "Plan", setting: "Setting") -> None:
@@ -33,7 +37,7 @@ def add_mounts(plan: "Plan", setting: "Setting") -> None:
     for index, mount in enumerate(setting.spec.get("mounts", ())):
         plan.field = f"mounts[{index}]"
         options = Options(mount.get("options", []))
-        where = destination_of(mount)
+        where = destination_of(mount, setting.rootfs)
         if where == "/":
             raise SpecError(
                 f"{plan.field}.destination: / is the root filesystem itself",
@@ -61,12 +65,12 @@ def _add_bind(plan: "Plan", setting: "Setting", mount: "Mount", options: Options
     source = mount.get("source", "")
     if not source.startswith("/"):
         source = f"{setting.bundle}/{source}"
-    mount_steps.add_bind(plan, setting, source, destination_of(mount), options)
+    mount_steps.add_bind(plan, setting, source, destination_of(mount, setting.rootfs), options)
 
 
 def _add_filesystem(plan: "Plan", setting: "Setting", mount: "Mount", options: Options) -> None:
     kind = mount.get("type", "")
-    where = destination_of(mount)
+    where = destination_of(mount, setting.rootfs)
     if not kind or kind in ("none", "bind"):
         raise SpecError(
             f"{plan.field}.type: {kind!r} is no filesystem", "for a bind mount add the option bind"

@@ -114,6 +114,10 @@ def add_change(plan: "Plan", setting: "Setting") -> None:
                 "linux.rootfsPropagation: --no-pivot does not go with a private root",
                 "set it to slave or rslave, or leave out --no-pivot",
             )
+        # They stay below, and a procfs that nothing covers allows a new user namespace
+        # to mount another one like it (mount_namespaces(7)).
+        for path in setting.bare_mounts:
+            plan.add("HIDE", path)
         plan.add("MOVE_ROOT", setting.root_slot)
     else:
         plan.add("PIVOT_ROOT", setting.root_slot)

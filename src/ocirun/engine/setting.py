@@ -15,6 +15,7 @@ class Setting:
     """The facts on which a plan is built; filled in before, and never changed by running it."""
 
     __slots__ = (
+        "bare_mounts",
         "bundle",
         "cgroup",
         "has_own_dev",
@@ -53,6 +54,8 @@ class Setting:
         self.in_userns = False
         self.may_setgroups = True
         self.no_pivot = False
+        #: where the host has procfs and sysfs, the innermost first; for --no-pivot
+        self.bare_mounts: list[str] = []
         self.no_keyring = False
         self.preserve_fds = 0
         #: /dev is ours to fill, not a bind mount from the host

@@ -69,6 +69,7 @@ OPERATIONS = {
     "LOOPBACK": (50, 0),
     "MKDIR": (51, 2),
     "SOURCE": (52, 3),
+    "HIDE": (53, 1),
 }
 
 # Kinds of messages.

@@ -39,6 +39,7 @@ _WORDS = {
     "PARENT_PRIVATE": "make the mount below the root private",
     "MKNOD": "make the device {1}",
     "SYMLINK": "link {2} to {1}",
+    "HIDE": "unmount or cover {0}",
     "MKDIR": "make the directory {1}",
     "MASK": "mask the path",
     "PIVOT_ROOT": "pivot_root",

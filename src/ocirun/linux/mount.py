@@ -10,7 +10,11 @@ RELATIME, NOATIME, STRICTATIME, ATIME = 0, 0x10, 0x20, 0x70
 NODIRATIME, IDMAP, NOSYMFOLLOW = 0x80, 0x100000, 0x200000
 
 #: attributes that a mount in a user namespace may have locked
-LOCKABLE = RDONLY | NOSUID | NODEV | NOEXEC | NOSYMFOLLOW
+LOCKABLE = RDONLY | NOSUID | NODEV | NOEXEC
+
+#: words that a bind mount leaves without effect, as mount(8) does: the kernel keeps the
+#: access times of the source unless one of the others is named
+KEEP_ATIME = frozenset(("atime", "norelatime", "nostrictatime", "diratime"))
 
 MS_REC = 0x4000
 MS_UNBINDABLE, MS_PRIVATE, MS_SLAVE, MS_SHARED = 1 << 17, 1 << 18, 1 << 19, 1 << 20
@@ -74,6 +78,7 @@ class Options:
         "recursive_set",
         "set",
         "superblock",
+        "touched",
     )
 
     def __init__(self, words: list[str]) -> None:
@@ -81,6 +86,8 @@ class Options:
         self.recursive = False
         self.set = 0
         self.clear = 0
+        #: any attribute is named at all
+        self.touched = False
         self.recursive_set = 0
         self.recursive_clear = 0
         self.propagation: list[int] = []
@@ -95,7 +102,9 @@ class Options:
         if word in ATTRIBUTES:
             new, old = ATTRIBUTES[word]
             self.set = self.set & ~old | new
-            self.clear = self.clear & ~new | old
+            self.touched = True
+            if word not in KEEP_ATIME:
+                self.clear = self.clear & ~new | old
         elif word in PROPAGATION:
             self.propagation.append(PROPAGATION[word])
         elif word in ("bind", "rbind"):
