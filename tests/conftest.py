@@ -58,13 +58,13 @@ def ocirun() -> str:
 @pytest.fixture
 def name() -> str:
     """Give a container id that no other test has."""
-    return f"ocirun-test-{os.getpid()}-{next(_numbers)}"
+    return f"{leak.TAG}-{next(_numbers)}"
 
 
 @pytest.fixture(scope="session")
 def open_directory() -> Iterator[Path]:
     """Give a directory that every user may pass through, as pytest's own may not be."""
-    path = Path(tempfile.mkdtemp(prefix="ocirun-test-"))
+    path = Path(tempfile.mkdtemp(prefix=f"{leak.TAG}-"))
     path.chmod(0o711)
     yield path
     shutil.rmtree(path)
