@@ -109,6 +109,8 @@ def _hint(operation: "Operation", number: int) -> str:
             "namespaces are forbidden here: see sysctl user.max_user_namespaces,"
             " kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns"
         )
+    if operation.name == "CLONE" and number == errno.EBUSY:
+        return "a cgroup that gives controllers to those below it can hold no process itself"
     if operation.name == "TARGET" and number == errno.EXDEV:
         return "entries of /proc cannot be mounted over, but for a few that only inform"
     if operation.name in ("OPEN", "OPEN_TREE", "SOURCE") and number == errno.EACCES:

@@ -15,7 +15,7 @@ _WORDS = {
     "WRITE_AT": "write {2!r} to /proc/{1}",
     "SETNS": "join the namespace",
     "UNSHARE": "make namespaces",
-    "CLONE": "make a process in its namespaces",
+    "CLONE": "make a process there",
     "SYNC": "wait for the parent",
     "PRCTL": "prctl",
     "SETSID": "start a session",
