@@ -31,9 +31,11 @@ int op_IDENTITY(struct stub *stub, const u64 *arg)
 /* GROUPS COUNT LIST: the list is u32s, in the place of a string. */
 int op_GROUPS(struct stub *stub, const u64 *arg)
 {
-	if (arg[0] && (!plan_text(stub, arg[1]) || arg[1] + arg[0] * sizeof(u32) > stub->size))
+	const void *list = plan_array(stub, arg[1], arg[0], sizeof(u32));
+
+	if (arg[0] && !list)
 		return -EPROTO;
-	return (int)sys2(SYS_setgroups, arg[0], stub->plan + arg[1]);
+	return (int)sys2(SYS_setgroups, arg[0], list);
 }
 
 /* BOUNDING MASK: drops all that is not in the mask, up to the last the kernel knows. */
@@ -125,14 +127,18 @@ int op_KEYRING(struct stub *stub, const u64 *arg)
  */
 int op_SECCOMP(struct stub *stub, const u64 *arg)
 {
+	struct sock_filter *filter = plan_array(stub, arg[1], arg[2], sizeof(*filter));
 	struct sock_fprog program;
 	long fd;
 	int error;
 
-	if (!plan_text(stub, arg[1]) || arg[1] + arg[2] * sizeof(struct sock_filter) > stub->size)
+	if (!filter)
 		return -EPROTO;
+	/* What does not fit must not be cut off: the rest of a filter is no filter. */
+	if (arg[2] > BPF_MAXINSNS)
+		return -EINVAL;
 	program.len = (unsigned short)arg[2];
-	program.filter = (struct sock_filter *)(stub->plan + arg[1]);
+	program.filter = filter;
 	fd = sys3(SYS_seccomp, SECCOMP_SET_MODE_FILTER, arg[0], &program);
 	if (fd < 0 || !(arg[0] & SECCOMP_FILTER_FLAG_NEW_LISTENER))
 		return fd < 0 ? (int)fd : 0;

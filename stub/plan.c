@@ -50,17 +50,23 @@ const char *plan_text(const struct stub *stub, u64 offset)
 	return offset && offset < stub->size ? stub->plan + offset : NULL;
 }
 
+/* Returns NULL unless all of the array is in the plan; no sum here can overflow. */
+void *plan_array(const struct stub *stub, u64 offset, u64 count, size_t size)
+{
+	if (!offset || offset >= stub->size || count > (stub->size - offset) / size)
+		return NULL;
+	return stub->plan + offset;
+}
+
 /* Turns the offsets of a table into pointers, unless that has been done before. */
 char **plan_table(struct stub *stub, u64 offset)
 {
 	const u64 plan = (u64)(uintptr_t)stub->plan, home = (u64)(uintptr_t)stub->home;
-	u64 *entry;
-	char **table;
+	u64 *table = plan_array(stub, offset, 1, sizeof(*table)), *entry;
 
-	if (!offset || offset % sizeof(u64) || offset + sizeof(u64) > stub->size)
+	if (!table || offset % sizeof(*table))
 		return NULL;
-	table = (char **)(stub->plan + offset);
-	for (entry = (u64 *)(stub->plan + offset); *entry; entry++) {
+	for (entry = table; *entry; entry++) {
 		if ((char *)(entry + 2) > stub->plan + stub->size)
 			return NULL;
 		if (*entry == WIRE_HOME)
@@ -70,7 +76,7 @@ char **plan_table(struct stub *stub, u64 offset)
 		else if (*entry != home && *entry - plan >= stub->size)
 			return NULL;
 	}
-	return table;
+	return (char **)table;
 }
 
 int slot_get(const struct stub *stub, u64 slot)

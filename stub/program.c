@@ -44,11 +44,11 @@ int op_CHDIR(struct stub *stub, const u64 *arg)
  */
 int op_HOME(struct stub *stub, const u64 *arg)
 {
-	u64 *entry = (u64 *)(stub->plan + arg[1]);
+	u64 *entry = plan_array(stub, arg[1], 1, sizeof(*entry));
 	long fd;
 	int error;
 
-	if (arg[1] % sizeof(u64) || arg[1] + sizeof(u64) > stub->size)
+	if (!entry || arg[1] % sizeof(*entry))
 		return -EPROTO;
 	/* NONBLOCK: it could be a FIFO; the engine looks at the type before it reads. */
 	fd = sys4(SYS_openat, AT_FDCWD, "/etc/passwd", O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,

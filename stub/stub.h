@@ -31,6 +31,7 @@ int plan_map(struct stub *stub, int fd);
 int plan_run(struct stub *stub);
 const char *plan_text(const struct stub *stub, u64 offset);
 char **plan_table(struct stub *stub, u64 offset);
+void *plan_array(const struct stub *stub, u64 offset, u64 count, size_t size);
 int slot_get(const struct stub *stub, u64 slot);
 int slot_set(struct stub *stub, u64 slot, int fd);
 
