@@ -5,6 +5,8 @@ Without root there may be no cgroup that we can make.  Then a container that ask
 no limit runs without one; a limit that cannot be set is an error.
 """
 
+import errno
+
 from ocirun.engine import resources
 from ocirun.errors import KernelError, StateError
 from ocirun.linux import cgroup as linux_cgroup
@@ -50,7 +52,7 @@ def create(cgroup: "Cgroup", linux: "Linux", *, rootless: bool) -> "Cgroup | Non
         if isinstance(error, OSError):
             raise KernelError(
                 f"make the cgroup: {error.filename or '?'}: {(error.strerror or '').lower()}",
-                _hint(rootless=rootless),
+                _hint(error.errno, rootless=rootless),
             ) from error
         raise
     return cgroup
@@ -82,7 +84,7 @@ def _check_dispensable(cgroup: "Cgroup", linux: "Linux") -> None:
     if linux.get("cgroupsPath") or linux.get("resources", {}).keys() - {"devices"}:
         raise KernelError(
             f"make the cgroup: {error.filename}: {(error.strerror or '').lower()}",
-            _hint(rootless=True),
+            _hint(error.errno, rootless=True),
         ) from error
 
 
@@ -100,7 +102,9 @@ def _check_existing(cgroup: "Cgroup") -> None:
         )
 
 
-def _hint(*, rootless: bool) -> str:
+def _hint(number: int | None, *, rootless: bool) -> str:
+    if number in (errno.EINVAL, errno.ENAMETOOLONG):
+        return "choose another linux.cgroupsPath: the kernel does not take this name"
     if rootless:
         return (
             "ask root to delegate a cgroup to you, or leave out"

@@ -35,7 +35,8 @@ def explain(operations: "list[Operation]", message: "Message") -> KernelError:
             )
     what = f"{operation.field}: {describe(operations, message.index)}: {_said(message.value)}"
     if message.text:
-        what += f" ({message.text.strip()})"
+        # fsconfig(2) puts a letter for the level before its words.
+        what += f" ({message.text.strip().removeprefix('e ')})"
     return KernelError(what, _hint(operation, message.value))
 
 
@@ -71,14 +72,20 @@ def _no_program(operations: "list[Operation]", message: "Message") -> KernelErro
             f"exec {name}: no such file or directory",
             "does the script's #! line, or the program's loader, exist in the root filesystem?",
         )
-    if "/" not in name and message.value in (errno.ENOENT, errno.ENOTDIR):
+    if not name or ("/" not in name and message.value in (errno.ENOENT, errno.ENOTDIR)):
         return KernelError(
             f'exec: "{name}": executable file not found in $PATH',
-            "name the program by its path in the container, or set PATH in process.env",
+            "name the program by its path in the container, or set PATH in process.env"
+            if name
+            else "process.args[0] is empty",
         )
     if message.value in (errno.ENOENT, errno.ENOTDIR):
-        return KernelError(f'exec: "{name}": stat {name}: {_said(message.value)}')
-    return KernelError(f'exec: "{name}": {_said(message.value)}')
+        return KernelError(
+            f'exec: "{name}": stat {name}: {_said(message.value)}',
+            "it has to be in the root filesystem, or in one of the mounts",
+        )
+    hint = "is it executable for process.user? chmod a+x" if message.value == errno.EACCES else ""
+    return KernelError(f'exec: "{name}": {_said(message.value)}', hint)
 
 
 def _failed_hook(operation: "Operation", message: "Message") -> KernelError:
@@ -115,6 +122,14 @@ def _hint(operation: "Operation", number: int) -> str:
         return "entries of /proc cannot be mounted over, but for a few that only inform"
     if operation.name in ("OPEN", "OPEN_TREE", "SOURCE") and number == errno.EACCES:
         return "in a user namespace every directory on the way must be searchable for its root"
+    if operation.name in ("OPEN", "OPEN_TREE", "SOURCE") and number == errno.ENOENT:
+        return "the source of a mount has to exist on the host" if _is_mount(operation) else ""
+    if operation.name == "FSOPEN" and number == errno.ENODEV:
+        return "this kernel does not know the type: see /proc/filesystems, or load its module"
     if operation.name == "CONSOLE" and number == errno.ENOENT:
         return "a terminal needs a mount of type devpts at /dev/pts"
     return ""
+
+
+def _is_mount(operation: "Operation") -> bool:
+    return operation.field.startswith("mounts[")

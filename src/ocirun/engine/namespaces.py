@@ -27,7 +27,7 @@ _NS_GET_NSTYPE = 0xB703
 class Namespaces:
     """The `linux.namespaces` of a config: what is made, what is joined, and the open files."""
 
-    __slots__ = ("fds", "flags", "joined", "made")
+    __slots__ = ("_indexes", "fds", "flags", "joined", "made")
 
     def __init__(self, namespaces: "list[Namespace]") -> None:
         self.made: set[str] = set()
@@ -36,11 +36,14 @@ class Namespaces:
         #: type -> descriptor, after open(); whoever called it closes them
         self.fds: dict[str, int] = {}
         self.flags = 0
-        for namespace in namespaces:
+        #: type -> place in the config, for messages
+        self._indexes: dict[str, int] = {}
+        for index, namespace in enumerate(namespaces):
             kind = namespace["type"]
             path = namespace.get("path", "")
             if path:
                 self.joined[kind] = path
+                self._indexes[kind] = index
             else:
                 self.made.add(kind)
                 self.flags |= TYPES[kind][0]
@@ -51,15 +54,16 @@ class Namespaces:
 
     def open(self) -> None:
         """Open the namespaces to be joined and make sure that each is what the config says."""
-        for index, (kind, path) in enumerate(self.joined.items()):
+        for kind, path in self.joined.items():
+            field = f"linux.namespaces[{self._indexes[kind]}].path"
             try:
                 self.fds[kind] = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
             except OSError as error:
                 raise KernelError(
-                    f"open {kind} namespace: {path}: {_said(error)}",
+                    f"{field}: open {path}: {_said(error)}",
                     "is the process that it belongs to still alive?",
                 ) from error
-            _check_type(self.fds[kind], kind, path, index)
+            _check_type(self.fds[kind], kind, path, field)
 
     def is_ours(self, kind: str) -> bool:
         """Tell whether a namespace that is joined by path is the one we are in already."""
@@ -95,7 +99,7 @@ def check_mounts(spec: "Spec", namespaces: Namespaces) -> None:
             )
 
 
-def _check_type(fd: int, kind: str, path: str, index: int) -> None:
+def _check_type(fd: int, kind: str, path: str, field: str) -> None:
     from fcntl import ioctl
 
     try:
@@ -106,7 +110,7 @@ def _check_type(fd: int, kind: str, path: str, index: int) -> None:
         return
     names = [name for name, (flag, _) in TYPES.items() if flag == found]
     what = f"a {names[0]} namespace" if names else "no namespace"
-    raise SpecError(f"linux.namespaces[{index}].path: {path} is {what}, wanted {kind}")
+    raise SpecError(f"{field}: {path} is {what}, wanted {kind}")
 
 
 def _said(error: OSError) -> str:

@@ -93,7 +93,7 @@ def explain(error: "SettingError", version: int) -> KernelError:
     import errno
 
     controller, file, value, field, _ = error.setting
-    message = f"set {field}: write {value!r} to {error.filename}: {error.strerror}"
+    message = f"set {field}: write {value!r} to {error.filename}: {(error.strerror or '').lower()}"
     hint = ""
     if error.errno in (errno.ENOENT, errno.EOPNOTSUPP):
         hint = (

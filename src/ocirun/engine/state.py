@@ -221,7 +221,10 @@ def load_state(root: str, container_id: str) -> State:
     except SpecError as error:
         raise _damaged(container_id, error.message) from None
     except OSError as error:
-        raise KernelError(f"read state: {path}: {(error.strerror or '').lower()}") from error
+        raise KernelError(
+            f"read state: {path}: {(error.strerror or '').lower()}",
+            "is it the container of another user?" if isinstance(error, PermissionError) else "",
+        ) from error
     for field, kind in _FIELDS:
         if not isinstance(document.get(field), kind):
             raise _damaged(container_id, f"{path}: {field} is missing or wrong")
