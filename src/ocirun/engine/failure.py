@@ -116,20 +116,20 @@ def _hint(operation: "Operation", number: int) -> str:
             "namespaces are forbidden here: see sysctl user.max_user_namespaces,"
             " kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns"
         )
-    if operation.name == "CLONE" and number == errno.EBUSY:
-        return "a cgroup that gives controllers to those below it can hold no process itself"
-    if operation.name == "TARGET" and number == errno.EXDEV:
-        return "entries of /proc cannot be mounted over, but for a few that only inform"
-    if operation.name in ("OPEN", "OPEN_TREE", "SOURCE") and number == errno.EACCES:
-        return "in a user namespace every directory on the way must be searchable for its root"
-    if operation.name in ("OPEN", "OPEN_TREE", "SOURCE") and number == errno.ENOENT:
-        return "the source of a mount has to exist on the host" if _is_mount(operation) else ""
-    if operation.name == "FSOPEN" and number == errno.ENODEV:
-        return "this kernel does not know the type: see /proc/filesystems, or load its module"
     if operation.name == "CONSOLE" and number == errno.ENOENT:
         return "a terminal needs a mount of type devpts at /dev/pts"
+    return _mount_hint(operation, number)
+
+
+def _mount_hint(operation: "Operation", number: int) -> str:
+    if operation.name == "TARGET" and number == errno.EXDEV:
+        return "entries of /proc cannot be mounted over, but for a few that only inform"
+    if operation.name == "FSOPEN" and number == errno.ENODEV:
+        return "this kernel does not know the type: see /proc/filesystems, or load its module"
+    if operation.name not in ("OPEN", "OPEN_TREE", "SOURCE"):
+        return ""
+    if number == errno.EACCES:
+        return "in a user namespace every directory on the way must be searchable for its root"
+    if number == errno.ENOENT and operation.field.startswith("mounts["):
+        return "the source of a mount has to exist on the host"
     return ""
-
-
-def _is_mount(operation: "Operation") -> bool:
-    return operation.field.startswith("mounts[")
