@@ -28,7 +28,7 @@ def delete(
         if not force:
             raise
         if os.path.isdir(directory):
-            _remove_remains(directory, container_id)
+            _remove_remains(directory, container_id, warn)
         return
     lock = _lock(directory, container_id)
     try:
@@ -90,10 +90,11 @@ def _lock(directory: str, container_id: str) -> int:
         raise StateError(f"container {container_id} does not exist") from None
 
 
-def _remove_remains(directory: str, container_id: str) -> None:
-    """Remove a state directory without a readable state; nothing else is known of it."""
+def _remove_remains(directory: str, container_id: str, warn: "Callable[[str], None]") -> None:
+    from ocirun.engine import remains
+
     lock = _lock(directory, container_id)
     try:
-        states.remove_directory(directory)
+        remains.remove(directory, container_id, warn)
     finally:
         os.close(lock)

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Removing a container whose state cannot be read, by what else is known of it.
+
+The kept config names its cgroup, and create refuses one that has processes already: so
+those that are in it are the container's.  Where there is no config, nothing was made yet.
+"""
+
+import os
+
+from ocirun.engine import state as states
+from ocirun.errors import KernelError, OcirunError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ocirun.linux.cgroup import Cgroup
+
+
+def remove(directory: str, container_id: str, warn: "Callable[[str], None]") -> None:
+    """Remove the processes, the cgroups and the directory; the caller holds the lock."""
+    try:
+        cgroup = _find_cgroup(directory, container_id)
+        if cgroup:
+            _remove_cgroup(cgroup, container_id)
+    except (OcirunError, OSError) as error:
+        warn(f"look for the processes of {container_id}: {error}")
+    states.remove_directory(directory)
+
+
+def _find_cgroup(directory: str, container_id: str) -> "Cgroup | None":
+    from ocirun.engine import cgroups
+    from ocirun.linux import cgroup
+    from ocirun.linux.cgroup import layout
+
+    try:
+        linux = states.State(directory, container_id).config().get("linux", {})
+    except FileNotFoundError:
+        return None
+    planned = cgroups.locate(linux, container_id, layout.read(), rootless=True)
+    paths = planned.paths if planned else {}
+    there = {controller: path for controller, path in paths.items() if os.path.isdir(path)}
+    return cgroup.from_paths(there, sorted(set(there.values()), key=len)) if there else None
+
+
+def _remove_cgroup(cgroup: "Cgroup", container_id: str) -> None:
+    if os.getpid() in cgroup.pids():
+        raise KernelError(f"the cgroup of {container_id} is our own: its processes are left alone")
+    if cgroup.populated():
+        if cgroup.frozen():
+            cgroup.thaw()
+        cgroup.kill()
+    cgroup.remove()
