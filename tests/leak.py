@@ -4,16 +4,12 @@
 The test process adopts orphans (PR_SET_CHILD_SUBREAPER, as a container engine does), so
 that whatever a test started and nobody ended is a child of ours.
 
-Cgroups and mounts may be somebody else's, unless the machine is the tests' own, as it
-is in CI: elsewhere only those count that bear our name.
+Other containers come and go while a test runs, so only cgroups that bear our name count.
 """
 
 import os
 import signal
 from collections.abc import Iterator
-
-#: systemd makes and removes these whenever it likes
-_FOREIGN = (".service", ".scope", ".slice", ".mount", ".socket")
 
 #: part of each name that a test gives to a container or a directory
 TAG = f"ocirun-test-{os.getpid()}"
@@ -26,14 +22,10 @@ def inventory() -> Inventory:
     _reap()
     return {
         "processes": set(children()),
-        "mounts": {mount for mount in mounts() if _counts(mount)},
-        "cgroups": {cgroup for cgroup in cgroups() if _counts(cgroup)},
+        "mounts": set(mounts()),
+        "cgroups": {cgroup for cgroup in cgroups() if TAG in cgroup},
         "fds": set(fds()),
     }
-
-
-def _counts(name: str) -> bool:
-    return TAG in name or bool(os.environ.get("CI"))
 
 
 def more(before: Inventory, after: Inventory) -> Inventory:
@@ -73,9 +65,8 @@ def mounts() -> Iterator[str]:
 
 
 def cgroups() -> Iterator[str]:
-    """All cgroups but systemd's."""
+    """All cgroups."""
     for directory, names, _ in os.walk("/sys/fs/cgroup"):
-        names[:] = [name for name in names if not name.endswith(_FOREIGN)]
         for name in names:
             yield f"{directory}/{name}"
 
