@@ -56,7 +56,7 @@ static _Noreturn void run_hook(const char *path, char **argv, char **envp, int i
 }
 
 /* Waits for the hook, for the time limit, and for the death of the engine. */
-static int wait_hook(const struct stub *stub, int pidfd, int limit_ms)
+static int wait_hook(const struct stub *stub, int pidfd, s64 limit_ms)
 {
 	struct pollfd ready[2] = { { .fd = pidfd, .events = POLLIN }, { .fd = stub->channel } };
 	struct __kernel_timespec limit = { limit_ms / 1000, (limit_ms % 1000) * 1000000L };
@@ -75,13 +75,14 @@ static int wait_hook(const struct stub *stub, int pidfd, int limit_ms)
 
 static int exit_status(struct stub *stub, int status)
 {
-	char *end = stub->detail + 8;
+	char digits[12], *number;
 
 	if (!status)
 		return 0;
 	/* The engine reads the wait status as a number. */
-	*end = '\0';
-	memcpy(stub->detail, number_to(end, (u64)status), 9);
+	digits[11] = '\0';
+	number = number_to(digits + 11, (u64)status);
+	memcpy(stub->detail, number, strlen(number) + 1);
 	return -ECHILD;
 }
 
@@ -106,7 +107,7 @@ int op_HOOK(struct stub *stub, const u64 *arg)
 	sys_close(input);
 	if (pid < 0)
 		return (int)pid;
-	error = wait_hook(stub, pidfd, (int)arg[5]);
+	error = wait_hook(stub, pidfd, (s64)arg[5]);
 	(void)sys4(SYS_wait4, pid, &status, 0, 0);
 	sys_close(pidfd);
 	error = error ?: exit_status(stub, status);

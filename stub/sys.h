@@ -8,7 +8,7 @@
  * on failure.
  *
  * With -DHOSTED the same sources are linked against libc, so that the
- * sanitizers can watch them; see tests/stub.
+ * sanitizers can watch them.
  */
 #ifndef OCIRUN_SYS_H
 #define OCIRUN_SYS_H

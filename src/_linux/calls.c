@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/mount.h>
 #include <linux/openat2.h>
 #include <sched.h>
 #include <sys/prctl.h>
@@ -87,18 +86,6 @@ PyObject *linux_prctl(PyObject *module, PyObject *args)
 	return number_or_error(prctl(option, a2, a3, a4, a5));
 }
 
-PyObject *linux_setns(PyObject *module, PyObject *args)
-{
-	int fd, type;
-
-	(void)module;
-	if (!PyArg_ParseTuple(args, "ii", &fd, &type))
-		return NULL;
-	if (setns(fd, type))
-		return PyErr_SetFromErrno(PyExc_OSError);
-	Py_RETURN_NONE;
-}
-
 PyObject *linux_unshare(PyObject *module, PyObject *args)
 {
 	int flags;
@@ -109,23 +96,6 @@ PyObject *linux_unshare(PyObject *module, PyObject *args)
 	if (unshare(flags))
 		return PyErr_SetFromErrno(PyExc_OSError);
 	Py_RETURN_NONE;
-}
-
-PyObject *linux_open_tree(PyObject *module, PyObject *args)
-{
-	unsigned int flags;
-	PyObject *path;
-	int dirfd;
-	long fd;
-
-	(void)module;
-	if (!PyArg_ParseTuple(args, "iO&I", &dirfd, PyUnicode_FSConverter, &path, &flags))
-		return NULL;
-	fd = syscall(SYS_open_tree, dirfd, PyBytes_AsString(path), flags | OPEN_TREE_CLOEXEC);
-	if (fd < 0)
-		PyErr_SetFromErrnoWithFilenameObject(PyExc_OSError, path);
-	Py_DECREF(path);
-	return fd < 0 ? NULL : PyLong_FromLong(fd);
 }
 
 PyObject *linux_umount2(PyObject *module, PyObject *args)
@@ -142,24 +112,5 @@ PyObject *linux_umount2(PyObject *module, PyObject *args)
 	Py_DECREF(path);
 	if (result)
 		return NULL;
-	Py_RETURN_NONE;
-}
-
-PyObject *linux_mount_setattr(PyObject *module, PyObject *args)
-{
-	unsigned long long set, clear, propagation;
-	struct mount_attr attr = { 0 };
-	unsigned int flags;
-	int fd, userns_fd;
-
-	(void)module;
-	if (!PyArg_ParseTuple(args, "iIKKKi", &fd, &flags, &set, &clear, &propagation, &userns_fd))
-		return NULL;
-	attr.attr_set = set;
-	attr.attr_clr = clear;
-	attr.propagation = propagation;
-	attr.userns_fd = userns_fd < 0 ? 0 : (unsigned long long)userns_fd;
-	if (syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH | flags, &attr, sizeof(attr)))
-		return PyErr_SetFromErrno(PyExc_OSError);
 	Py_RETURN_NONE;
 }

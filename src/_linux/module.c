@@ -17,13 +17,8 @@ static PyMethodDef methods[] = {
 	  "fstatfs_type(fd) -> f_type of fstatfs(2)" },
 	{ "bpf", linux_bpf, METH_VARARGS, "bpf(command, attr) -> result; attr is a bytearray" },
 	{ "prctl", linux_prctl, METH_VARARGS, "prctl(option, a2, a3, a4, a5) -> result" },
-	{ "setns", linux_setns, METH_VARARGS, "setns(fd, nstype)" },
 	{ "unshare", linux_unshare, METH_VARARGS, "unshare(flags)" },
-	{ "open_tree", linux_open_tree, METH_VARARGS,
-	  "open_tree(dirfd, path, flags) -> fd, close-on-exec" },
 	{ "umount2", linux_umount2, METH_VARARGS, "umount2(path, flags)" },
-	{ "mount_setattr", linux_mount_setattr, METH_VARARGS,
-	  "mount_setattr(fd, flags, set, clear, propagation, userns_fd)" },
 	{ NULL, NULL, 0, NULL },
 };
 

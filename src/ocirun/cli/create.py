@@ -34,11 +34,18 @@ def request_of(call: "Call") -> Request:
     request.pid_file = absolute(options.text("pid-file"))
     request.no_pivot = options.switch("no-pivot")
     request.no_new_keyring = options.switch("no-new-keyring")
-    request.preserve_fds = options.number("preserve-fds")
+    request.listen_fds = listen_fds()
+    request.preserve_fds = request.listen_fds + options.number("preserve-fds")
     request.warn = call.journal.warning
     request.debug = call.journal.debug
     request.rootless = is_rootless(call.globals.text("rootless"))
     return request
+
+
+def listen_fds() -> int:
+    """Count the sockets that systemd left open for us (sd_listen_fds(3))."""
+    word = os.environ.get("LISTEN_FDS", "")
+    return int(word) if word.isascii() and word.isdigit() else 0
 
 
 def absolute(path: str) -> str:

@@ -58,6 +58,12 @@ def create(cgroup: "Cgroup", linux: "Linux", *, rootless: bool) -> "Cgroup | Non
     return cgroup
 
 
+def ignored(cgroup: "Cgroup | None", linux: "Linux") -> list[str]:
+    """Give a warning for each limit that this host has no place for."""
+    limits = linux.get("resources")
+    return resources.ignored(limits, cgroup.version) if cgroup and limits else []
+
+
 def _apply(cgroup: "Cgroup", linux: "Linux", *, rootless: bool) -> None:
     limits = resources.settings(linux.get("resources", {}), cgroup.version)
     cgroup.write(limit for limit in limits if limit[1] != _PIDS_MAX)

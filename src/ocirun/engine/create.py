@@ -11,6 +11,7 @@ import time
 from ocirun.engine import (
     bundle as bundles,
     cgroups,
+    pid_file,
     plan as plans,
     state as states,
     status,
@@ -48,6 +49,7 @@ class Request:
         "debug",
         "fail_at",
         "id",
+        "listen_fds",
         "no_new_keyring",
         "no_pivot",
         "pid_file",
@@ -69,6 +71,8 @@ class Request:
         self.no_new_keyring = False
         #: how many descriptors from 3 on the program inherits
         self.preserve_fds = 0
+        #: how many of them, the first ones, are sockets of sd_listen_fds(3)
+        self.listen_fds = 0
         self.rootless = os.geteuid() != 0
         #: called with each warning
         self.warn: Callable[[str], None] = lambda _: None
@@ -120,6 +124,10 @@ class Creation:
         if "process" not in self.spec:
             raise SpecError("process: missing", "say what is to run in process.args")
         self.rootfs = bundles.find_rootfs(self.spec, request.bundle)
+        if request.listen_fds:
+            # The program is the first process of its pid namespace, as runc has it.
+            own = [f"LISTEN_FDS={request.listen_fds}", "LISTEN_PID=1"]
+            self.spec["process"]["env"] = [*self.spec["process"].get("env", []), *own]
         self.program = Program(self.spec["process"])
         self.seccomp = self._compile_seccomp()
         self.namespaces = Namespaces(self.spec.get("linux", {}).get("namespaces", []))
@@ -193,7 +201,7 @@ class Creation:
         state.oci_version = self.spec["ociVersion"]
         state.bundle = request.bundle
         state.rootfs = self.rootfs
-        state.created = timestamp(time.time_ns())
+        state.created = states.timestamp(time.time_ns())
         state.rootless = request.rootless
         state.own_pids = "pid" in self.namespaces.made
         if not self.namespaces.private("mount"):
@@ -223,6 +231,8 @@ class Creation:
         # which undo() must not end.
         cgroup, self.cgroup = self.cgroup, None
         self.cgroup = cgroups.create(cgroup, linux, rootless=self.request.rootless)
+        for warning in cgroups.ignored(self.cgroup, linux):
+            self.request.warn(warning)
         self.state.cgroup_paths = self.cgroup.paths if self.cgroup else {}
         self.state.cgroups_made = self.cgroup.made if self.cgroup else []
         if self.cgroup:
@@ -298,7 +308,7 @@ class Creation:
         self.state.creating = False
         self.state.save()
         if self.request.pid_file:
-            write_pid_file(self.request.pid_file, self.state.pid)
+            pid_file.write(self.request.pid_file, self.state.pid)
 
     def undo(self) -> None:
         """Take back everything; the error that made it necessary is the caller's."""
@@ -368,29 +378,3 @@ def create(request: Request) -> int:
     creation.conversation_now().close()
     creation.release()
     return creation.state.pid
-
-
-def timestamp(nanoseconds: int) -> str:
-    """Give a time as RFC 3339 with nanoseconds, in UTC, without trailing zeros."""
-    seconds, rest = divmod(nanoseconds, 1_000_000_000)
-    fraction = f".{rest:09d}".rstrip("0") if rest else ""
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + fraction + "Z"
-
-
-def write_pid_file(path: str, pid: int) -> None:
-    """Write the pid so that whoever waits for the file finds it whole."""
-    from ocirun.errors import KernelError
-
-    directory, name = os.path.split(os.path.abspath(path))
-    temporary = f"{directory}/.{name}.{os.getpid()}"
-    try:
-        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-        try:
-            os.write(fd, b"%d" % pid)
-        finally:
-            os.close(fd)
-        os.rename(temporary, path)
-    except OSError as error:
-        raise KernelError(
-            f"write the pid file: {path}: {(error.strerror or '').lower()}"
-        ) from error

@@ -8,9 +8,17 @@ another container by then (setns(2)).
 
 import os
 
-from ocirun.engine import answers, bundle, kill, process as steps, state as states, status, wire
+from ocirun.engine import (
+    answers,
+    bundle,
+    kill,
+    pid_file,
+    process as steps,
+    state as states,
+    status,
+    wire,
+)
 from ocirun.engine.conversation import Conversation
-from ocirun.engine.create import write_pid_file
 from ocirun.engine.interruption import Interruptible
 from ocirun.engine.namespaces import TYPES, Namespaces
 from ocirun.engine.plan import add_keyring
@@ -215,7 +223,7 @@ def _launch(
 
             terminal.send_process(request.pidfd_socket, conversation.pid, "setns")
         if request.pid_file:
-            write_pid_file(request.pid_file, conversation.pid)
+            pid_file.write(request.pid_file, conversation.pid)
         conversation.go()
         conversation.until_executed()
     except BaseException:

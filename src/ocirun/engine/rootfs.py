@@ -9,7 +9,7 @@ still at hand.
 from os.path import normpath
 
 from ocirun.engine import sources
-from ocirun.engine.wire import RESOLVE_OPTIONAL, TARGET_IN_PROC
+from ocirun.engine.wire import RESOLVE_OPTIONAL
 from ocirun.errors import SpecError
 from ocirun.linux.mount import (
     AT_RECURSIVE,
@@ -125,6 +125,3 @@ def add_change(plan: "Plan", setting: "Setting") -> None:
         plan.field = "linux.rootfsPropagation"
         flags = AT_RECURSIVE if kind & MS_REC else 0
         plan.add("SETATTR", setting.root_slot, 0, 0, 0, kind & ~MS_REC, flags)
-
-
-__all__ = ["TARGET_IN_PROC", "add_change", "add_protection", "add_root"]

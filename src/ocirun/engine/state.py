@@ -7,6 +7,7 @@ no effect), and until it is started `start.sock`.
 """
 
 import os
+import time
 from fcntl import LOCK_EX, LOCK_NB, flock
 
 from ocirun.errors import KernelError, SpecError, StateError
@@ -311,4 +312,8 @@ def _write(directory: str, name: str, data: bytes) -> None:
         ) from error
 
 
-__all__ = ["State", "check_id", "claim", "ids", "load_state", "lock", "remove_directory"]
+def timestamp(nanoseconds: int) -> str:
+    """Give a time as RFC 3339 with nanoseconds, in UTC, without trailing zeros."""
+    seconds, rest = divmod(nanoseconds, 1_000_000_000)
+    fraction = f".{rest:09d}".rstrip("0") if rest else ""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + fraction + "Z"
