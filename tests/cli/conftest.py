@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+from tests.bundle import Bundles
+from tests.cli.inside import Look
 
 # These would change what the command does, or where.
 FOREIGN = {"XDG_RUNTIME_DIR", "NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID"}
@@ -54,3 +56,9 @@ class Bundle(Protocol):
 def command(ocirun: str, state_root: Path) -> Command:
     """Give a function that runs the command."""
     return Command(ocirun, state_root)
+
+
+@pytest.fixture
+def look(command: Command, bundle: Bundles, name: str) -> Look:
+    """Give a function that runs a script in a container."""
+    return Look(command, bundle, name)
