@@ -61,7 +61,7 @@ class Stub:
         theirs.close()
         os.close(memory)
         self.pid = self._process.pid
-        self._clones: list[int] = []
+        self.clones: list[int] = []
         self.channel.settimeout(SECONDS)
 
     def receive(self) -> Message | None:
@@ -79,7 +79,7 @@ class Stub:
         text = data[wire.MESSAGE.size :]
         assert len(text) == length
         if kind == wire.PID:
-            self._clones.append(value)
+            self.clones.append(value)
         return Message(kind, index, value, text.decode(), fds[0] if fds else -1)
 
     def expect(self, kind: int) -> Message:
@@ -113,7 +113,7 @@ class Stub:
     def end_of_clone(self, pid: int) -> int:
         """The same of a process that the stub made."""
         assert is_gone(pid)
-        self._clones.remove(pid)
+        self.clones.remove(pid)
         return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
     def hang_up(self) -> int:
@@ -129,12 +129,22 @@ class Stub:
         """What the process has open, by its names in /proc."""
         return open_files(self.pid)
 
+    def descriptors(self) -> list[int]:
+        return [int(name) for name in os.listdir(f"/proc/{self.pid}/fd")]
+
+    def flags(self, fd: int) -> int:
+        """How a file was opened, close-on-exec included."""
+        for line in Path(f"/proc/{self.pid}/fdinfo/{fd}").read_text().splitlines():
+            if line.startswith("flags:"):
+                return int(line.split()[1], 8)
+        raise AssertionError(fd)
+
     def close(self) -> None:
         self.channel.close()
         if self._process.poll() is None:
             self._process.kill()
         self._process.wait()
-        for pid in self._clones:
+        for pid in self.clones:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
         os.close(self.output)
@@ -157,12 +167,12 @@ def open_files(pid: int) -> set[str]:
     return {os.readlink(entry) for entry in directory.iterdir()}
 
 
-def is_gone(pid: int) -> bool:
+def is_gone(pid: int, seconds: float = SECONDS) -> bool:
     """Wait until a child of ours has ended."""
     pidfd = os.pidfd_open(pid)
     try:
         poller = select.poll()
         poller.register(pidfd, select.POLLIN)
-        return bool(poller.poll(SECONDS * 1000))
+        return bool(poller.poll(seconds * 1000))
     finally:
         os.close(pidfd)
