@@ -41,6 +41,10 @@ class Command:
             err.seek(0)
             return subprocess.CompletedProcess(words, done.returncode, out.read(), err.read())
 
+    def words(self, *words: str) -> list[str]:
+        """Give the whole command line, below our state root."""
+        return [self.path, "--root", str(self.root), *words]
+
     def __call__(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run a command line below our state root."""
         return self.bare("--root", str(self.root), *words)
