@@ -88,6 +88,7 @@ def test_all_processes_end_without_a_pid_namespace(
     change = drop("pid")
     script = "sleep 1001 & sleep 1002 & exec sleep 1003"
     _ok(command("run", "-d", "-b", str(bundle("sh", "-c", script, change=change)), name))
+    pids: list[int] = []
     for _ in range(200):  # the shell has not started them all at once
         pids = json.loads(command("ps", "-f", "json", name).stdout)
         if len(pids) == 3:
