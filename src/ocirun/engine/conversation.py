@@ -43,18 +43,27 @@ class Conversation:
     def next(self) -> stub.Message:
         """Wait for a message that wants an answer; raise what the stub reports."""
         while True:
-            if self._early and self._knows_sender(self._early[0]):
-                return self._early.pop(0)
+            message = self._take_early()
+            if message:
+                return message
             message = self._channel.receive()
             if message is None:
                 raise self._died()
-            if message.kind == wire.ERROR:
-                raise self._failed(message)
             if message.kind == wire.PID:
                 self._found[message.index] = message.value
             else:
                 # A new process can be faster than the old one that tells its pid.
                 self._early.append(message)
+
+    def _take_early(self) -> stub.Message | None:
+        """Give the oldest message if it is known who sent it; raise it if it is an error."""
+        if not self._early or not self._knows_sender(self._early[0]):
+            return None
+        message = self._early.pop(0)
+        if message.kind == wire.ERROR:
+            # Not before the sender is known: kill() must find it.
+            raise self._failed(message)
+        return message
 
     def _knows_sender(self, message: stub.Message) -> bool:
         """Whether every clone before the message has told its pid; the others have ended then."""
