@@ -56,6 +56,7 @@ def build(
     """Give the whole plan; `state` is the hooks' document before, at and after the status."""
     process = setting.spec["process"]
     plan = Plan()
+    plan.field = "descriptors of the runtime"
     setting.root_slot = plan.slot()
     setting.proc_slot = plan.slot()
     setting.hook_output = _named(plan, fds.hook_output)
