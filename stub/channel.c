@@ -198,10 +198,13 @@ int op_START(struct stub *stub, const u64 *arg)
 		error = channel_wait(stub, NULL, 0);
 	if (error == -ECONNRESET || error == -EPIPE)
 		stub_exit(1);
-	if (error || listener < 0)
+	if (error)
 		return error;
+	/* Also with the engine there, which passes signals on: a hook may hang before the exec. */
+	die_of_signals();
+	if (listener < 0)
+		return 0;
 	sys_close(stub->channel);
 	stub->channel = -1;
-	die_of_signals();
 	return channel_accept(stub, listener);
 }
