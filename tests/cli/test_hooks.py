@@ -219,3 +219,21 @@ def test_a_signal_during_a_hook(
         finally:
             running.kill()
     assert os.listdir(command.root) == []
+
+
+def test_a_signal_during_a_hook_after_the_start(
+    command: "Command", diary: Diary, name: str
+) -> None:
+    """By then a foreground run passes signals on; the process that runs the hook dies of it."""
+    fifo = Path(diary.directory, "fifo")
+    os.mkfifo(fifo)
+    hook = diary.hook("startContainer", script="echo here >fifo; exec sleep 1000")
+    words = ["--root", str(command.root), "run", "-b", diary.make(startContainer=[hook]), name]
+    with subprocess.Popen([command.path, *words], stdin=subprocess.DEVNULL) as running:
+        assert fifo.read_text() == "here\n"
+        running.send_signal(signal.SIGTERM)
+        try:
+            assert running.wait(20) == 128 + signal.SIGTERM
+        finally:
+            running.kill()
+    assert os.listdir(command.root) == []
