@@ -48,6 +48,11 @@ static int mount_console(int root, int terminal)
 
 	if (target < 0)
 		return target;
+	error = path_refuse_proc(target);
+	if (error) {
+		sys_close(target);
+		return (int)error;
+	}
 	tree = sys3(SYS_open_tree, terminal, "",
 	            OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
 	error = tree;
@@ -119,32 +124,27 @@ int op_CONSOLE(struct stub *stub, const u64 *arg)
 	return error ? (int)error : channel_wait(stub, NULL, 0);
 }
 
+static int is_null(int fd)
+{
+	struct stat found;
+
+	return !sys2(SYS_fstat, fd, &found) && S_ISCHR(found.st_mode) &&
+	       found.st_rdev == makedev(1, 3);
+}
+
 /*
  * NULL_STDIO ROOT: standard streams that are the host's null device become the
  * container's, so that what it does to the node is not done to the host's.
  */
 int op_NULL_STDIO(struct stub *stub, const u64 *arg)
 {
-	int root = slot_get(stub, arg[0]);
-	int null = path_open(root, "dev/null", O_RDWR | O_NOFOLLOW, 0);
-	struct stat found;
+	int null = path_open(slot_get(stub, arg[0]), "dev/null", O_RDWR | O_NOFOLLOW, 0);
+	long error = null < 0 ? null : is_null(null) ? 0 : -ENODEV;
 
-	if (null < 0)
-		return null;
-	if (sys2(SYS_fstat, null, &found) || !S_ISCHR(found.st_mode) ||
-	    found.st_rdev != makedev(1, 3)) {
+	for (int fd = 0; fd < 3 && error >= 0; fd++)
+		if (is_null(fd))
+			error = sys3(SYS_dup3, null, fd, 0);
+	if (null >= 0)
 		sys_close(null);
-		return -ENODEV;
-	}
-	for (int fd = 0; fd < 3; fd++) {
-		if (sys2(SYS_fstat, fd, &found) || !S_ISCHR(found.st_mode) ||
-		    found.st_rdev != makedev(1, 3))
-			continue;
-		if (sys3(SYS_dup3, null, fd, 0) < 0) {
-			sys_close(null);
-			return -EBADF;
-		}
-	}
-	sys_close(null);
-	return 0;
+	return error < 0 ? (int)error : 0;
 }

@@ -25,7 +25,12 @@ int op_IDENTITY(struct stub *stub, const u64 *arg)
 	long error = sys3(SYS_setresgid, arg[1], arg[1], arg[1]);
 
 	(void)stub;
-	return error ? (int)error : (int)sys3(SYS_setresuid, arg[0], arg[0], arg[0]);
+	if (!error)
+		error = sys3(SYS_setresuid, arg[0], arg[0], arg[0]);
+	/* A seccomp filter, loaded before, can make the calls succeed without effect. */
+	if (!error && (sys0(SYS_geteuid) != (long)arg[0] || sys0(SYS_getegid) != (long)arg[1]))
+		error = -EPERM;
+	return (int)error;
 }
 
 /* GROUPS COUNT LIST: the list is u32s, in the place of a string. */

@@ -217,14 +217,11 @@ int op_RESOLVE(struct stub *stub, const u64 *arg)
 {
 	const char *path = plan_text(stub, arg[2]);
 	int root = slot_get(stub, arg[1]);
-	u64 flags = O_PATH;
 	int fd;
 
 	if (!path || root < 0)
 		return -EPROTO;
-	if (arg[3] & RESOLVE_DIRECTORY)
-		flags |= O_DIRECTORY;
-	fd = path_open(root, path, flags, 0);
+	fd = path_open(root, path, O_PATH, 0);
 	if ((fd == -ENOENT || fd == -ENOTDIR) && arg[3] & RESOLVE_OPTIONAL)
 		return slot_get(stub, arg[0]) < 0 ? 0 : slot_set(stub, arg[0], -1);
 	return fd < 0 ? fd : slot_set(stub, arg[0], fd);
@@ -242,6 +239,18 @@ static int target_open(int root, const char *path, u64 flags, int make_file, int
 }
 
 /*
+ * What lies over an entry of /proc can make the runtime, or a container's LSM, believe
+ * a forged one (CVE-2019-16884).  Asked of the place itself: a link may lead there.
+ */
+int path_refuse_proc(int fd)
+{
+	u64 filesystem[16];
+	long error = sys2(SYS_fstatfs, fd, filesystem);
+
+	return !error && filesystem[0] == 0x9fa0 /* PROC_SUPER_MAGIC */ ? -EXDEV : (int)error;
+}
+
+/*
  * TARGET SLOT ROOT PATH LIKE FLAGS: the mount point, made if it is missing: a file
  * or a directory as the flags say, or like what is in the slot LIKE.
  */
@@ -251,7 +260,6 @@ int op_TARGET(struct stub *stub, const u64 *arg)
 	int root = slot_get(stub, arg[1]), like = slot_get(stub, arg[3]);
 	int make_file = !!(arg[4] & TARGET_FILE);
 	struct stat target, top;
-	u64 filesystem[16];
 	int fd, made;
 	long error;
 
@@ -272,16 +280,8 @@ int op_TARGET(struct stub *stub, const u64 *arg)
 		error = -EBUSY;
 	if (!error && arg[4] & TARGET_ORDINARY && !S_ISDIR(target.st_mode))
 		error = -ENOTDIR;
-	if (!error && !(arg[4] & TARGET_IN_PROC)) {
-		/*
-		 * What lies over an entry of /proc can make the runtime, or a
-		 * container's LSM, believe a forged one (CVE-2019-16884).  Asked of
-		 * the place itself: its name may lead here through a link.
-		 */
-		error = sys2(SYS_fstatfs, fd, filesystem);
-		if (!error && filesystem[0] == 0x9fa0 /* PROC_SUPER_MAGIC */)
-			error = -EXDEV;
-	}
+	if (!error && !(arg[4] & TARGET_IN_PROC))
+		error = path_refuse_proc(fd);
 	if (error) {
 		sys_close(fd);
 		return (int)error;

@@ -43,6 +43,7 @@ int channel_accept(struct stub *stub, int listener);
 /* path.c: every path below a container's root goes through these */
 int path_open(int root, const char *path, u64 flags, u64 extra_resolve);
 int path_make(int root, const char *path, int make_file);
+int path_refuse_proc(int fd);
 int path_parent(int root, const char *path, const char **ret_name);
 
 /* main.c */

@@ -118,11 +118,10 @@ struct wire_message {
 };
 
 /* What TARGET and RESOLVE take as flags. */
-#define TARGET_FILE       1 /* make a file, not a directory, if nothing is there */
-#define TARGET_ORDINARY   2 /* no symbolic link on the way, and a directory at the end */
-#define TARGET_IN_PROC    4 /* may lie on a procfs */
-#define RESOLVE_OPTIONAL  1 /* leave the slot empty if there is nothing */
-#define RESOLVE_DIRECTORY 2
+#define TARGET_FILE      1 /* make a file, not a directory, if nothing is there */
+#define TARGET_ORDINARY  2 /* no symbolic link on the way, and a directory at the end */
+#define TARGET_IN_PROC   4 /* may lie on a procfs */
+#define RESOLVE_OPTIONAL 1 /* leave the slot empty if there is nothing */
 
 /* What CHDIR takes. */
 #define CHDIR_IF_ALLOWED 1 /* EACCES: leave it to the next CHDIR */

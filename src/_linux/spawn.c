@@ -79,6 +79,14 @@ static int execute(const struct start *start)
 
 	if (sigaction(SIGPIPE, &usual, NULL) || sigaction(SIGXFSZ, &usual, NULL))
 		return errno;
+	/* The mask goes before the exec does away with them, and they would run on our memory. */
+	for (int number = 1; number < NSIG; number++) {
+		struct sigaction found;
+
+		if (!sigaction(number, NULL, &found) && found.sa_handler != SIG_IGN &&
+		    found.sa_handler != SIG_DFL)
+			(void)sigaction(number, &usual, NULL);
+	}
 	if (start->cwd >= 0 && fchdir(start->cwd))
 		return errno;
 	for (int i = 0; i < 3; i++) {

@@ -16,7 +16,6 @@ from tests.stub.dialogue import Begin
 from ocirun.engine import wire
 from ocirun.engine.wire import (
     NO_SLOT,
-    RESOLVE_DIRECTORY,
     RESOLVE_OPTIONAL,
     TARGET_FILE,
     TARGET_IN_PROC,
@@ -130,12 +129,6 @@ def test_resolve_what_is_not_there(begin: Begin, tree: Tree, path: str) -> None:
     (tree.top / "file").touch()
     assert resolve(begin, tree, path) in ("ENOENT", "ENOTDIR")
     assert resolve(begin, tree, path, RESOLVE_OPTIONAL) == ""
-
-
-def test_resolve_a_directory(begin: Begin, tree: Tree) -> None:
-    (tree.top / "file").touch()
-    assert resolve(begin, tree, "/file", RESOLVE_DIRECTORY) == "ENOTDIR"
-    assert resolve(begin, tree, "/", RESOLVE_DIRECTORY) == "/"
 
 
 @pytest.mark.parametrize("path", ["/proc/self/root", "/proc/self/cwd", "/proc/self/fd/0"])

@@ -99,6 +99,21 @@ class Conversation:
 
     def kill(self) -> None:
         """End all processes that are left, and wait for them."""
+        self._channel.say_no_more()
+        # One that is killed just after its clone could not tell us whom we have to wait
+        # for.  So let them come to the last clone; on the way they do not stay anywhere.
+        while len(self._found) <= len(self._clones):
+            message = self._channel.receive()
+            if message is None:
+                break
+            if message.kind == wire.PID:
+                self._found[message.index] = message.value
+            else:
+                self._early.append(message)
+        for message in self._early:
+            if message.fd >= 0:
+                os.close(message.fd)
+        self._early = []
         self._channel.close()
         for pid in self._found.values():
             if pid not in self._waited_for:
@@ -128,4 +143,5 @@ class Conversation:
     def _died(self) -> KernelError:
         from ocirun.engine import failure
 
-        return failure.died(self._wait(self.pid))
+        newest = self._found[max(self._found)]
+        return failure.died(self._wait(newest))

@@ -93,6 +93,7 @@ class Creation:
         "host",
         "lock",
         "namespaces",
+        "planned",
         "program",
         "request",
         "rootfs",
@@ -108,6 +109,7 @@ class Creation:
         self.fds = plans.Fds()
         self.conversation: Conversation | None = None
         self.cgroup: Cgroup | None = None
+        self.planned: Cgroup | None = None
         self.lock = -1
         self.terminal_fd = -1
         self._read()
@@ -191,8 +193,9 @@ class Creation:
     def _check_sysctls(self) -> None:
         """Refuse to set what is the host's own: a path can lead back to our namespace."""
         for key in self.spec.get("linux", {}).get("sysctl", {}):
-            if key.startswith(("net.", "net/")) and self.namespaces.is_ours("network"):
-                raise SpecError(f"linux.sysctl[{key}]: not allowed in host network namespace")
+            for kind in ("network", "ipc", "user"):
+                if self.namespaces.is_ours(kind):
+                    raise SpecError(f"linux.sysctl[{key}]: not allowed in host {kind} namespace")
 
     def _claim(self) -> None:
         request = self.request
@@ -215,22 +218,22 @@ class Creation:
                 state.hooks[kind] = hooks[kind]
         self.host = layout.read()
         linux = self.spec.get("linux", {})
-        self.cgroup = cgroups.locate(linux, request.id, self.host, rootless=request.rootless)
-        if self.cgroup:
-            state.cgroup_paths = self.cgroup.paths
-            state.cgroups_made = missing(self.cgroup.paths)
+        # Not ours before it is made: in one that is there already other processes may live,
+        # which undo() must not end.
+        self.planned = cgroups.locate(linux, request.id, self.host, rootless=request.rootless)
+        if self.planned:
+            state.cgroup_paths = self.planned.paths
+            state.cgroups_made = missing(self.planned.paths)
         # Before anything is made, so that even after a crash it is known what to remove.
         state.save()
         state.save_config(self.config)
 
     def _make_cgroup(self) -> None:
-        if not self.cgroup:
+        if not self.planned:
             return
         linux = self.spec.get("linux", {})
-        # Not ours before it is made: in one that is there already other processes may live,
-        # which undo() must not end.
-        cgroup, self.cgroup = self.cgroup, None
-        self.cgroup = cgroups.create(cgroup, linux, rootless=self.request.rootless)
+        self.cgroup = cgroups.create(self.planned, linux, rootless=self.request.rootless)
+        self.state.own_cgroup()
         for warning in cgroups.ignored(self.cgroup, linux):
             self.request.warn(warning)
         self.state.cgroup_paths = self.cgroup.paths if self.cgroup else {}

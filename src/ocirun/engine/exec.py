@@ -103,7 +103,7 @@ def exec_(request: Request) -> int:
     state = states.load_state(request.root, request.id)
     spec = state.config()
     process = _process(request, spec)
-    _check(request, state, process)
+    _check(request, state, spec, process)
     if request.detach:
         with Interruptible():
             conversation, _ = _launch(request, state, spec, process)
@@ -169,7 +169,7 @@ def _add_capabilities(names: list[str], process: "Process") -> None:
         sets["ambient"] = sets.get("ambient", []) + names
 
 
-def _check(request: Request, state: "State", process: "Process") -> None:
+def _check(request: Request, state: "State", spec: "Spec", process: "Process") -> None:
     found = status.of(state)
     if found == status.STOPPED:
         raise StateError(f"cannot exec in a stopped container: {state.id} is not running")
@@ -178,6 +178,9 @@ def _check(request: Request, state: "State", process: "Process") -> None:
             f"cannot exec in a paused container: {state.id}",
             "ocirun resume it, or use --ignore-paused to override",
         )
+    if not any(entry["type"] == "mount" for entry in spec.get("linux", {}).get("namespaces", ())):
+        # Its root is a chroot of the first process, to which no namespace leads.
+        raise StateError(f"cannot exec in container {state.id}: it has no mount namespace")
     for name in ("apparmorProfile", "selinuxLabel", "scheduler", "ioPriority", "execCPUAffinity"):
         if process.get(name):
             raise SpecError(f"process.{name}: not implemented yet by ocirun")

@@ -89,11 +89,15 @@ def pids_left(state: "State") -> list[int]:
 
 def signal_all(state: "State", signal: int) -> None:
     """Send a signal to all processes; that there are none any more is no error."""
-    cgroup = cgroup_of(state)
-    if cgroup and pids_left(state):
-        cgroup.signal(signal)
-        return
     pidfd = open_first(state)
+    cgroup = cgroup_of(state)
+    if cgroup and (pidfd >= 0 or not state.own_pids) and pids_left(state):
+        try:
+            cgroup.signal(signal)
+        finally:
+            if pidfd >= 0:
+                os.close(pidfd)
+        return
     if pidfd >= 0:
         try:
             pidfd_send_signal(pidfd, signal)
@@ -120,10 +124,12 @@ def kill_all(state: "State", seconds: float = 10.0) -> None:
                 pidfd_send_signal(pidfd, SIGKILL)
             except ProcessLookupError:
                 pass
-        if cgroup and (pidfd < 0 or not state.own_pids) and pids_left(state):
-            cgroup.kill()
-        elif cgroup:
+        if pidfd >= 0:
             thaw(state)
+        # A pid namespace ends with its first process.  Who is in the cgroup after that
+        # is somebody else, perhaps a later container with the same cgroupsPath.
+        if cgroup and not state.own_pids and state.owns_cgroup and pids_left(state):
+            cgroup.kill()
         if pidfd >= 0 and not _wait(pidfd, seconds):
             raise KernelError(
                 f"kill {state.id}: process {state.pid} does not end",

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Removing a container whose state cannot be read, by what else is known of it.
 
-The kept config names its cgroup, and create refuses one that has processes already: so
-those that are in it are the container's.  Where there is no config, nothing was made yet.
+The kept config names its cgroup, and a file tells that it was made for the container, which
+create does only with one that has no processes: so those that are in it are its own.
 """
 
 import os
@@ -33,10 +33,10 @@ def _find_cgroup(directory: str, container_id: str) -> "Cgroup | None":
     from ocirun.linux import cgroup
     from ocirun.linux.cgroup import layout
 
-    try:
-        linux = states.State(directory, container_id).config().get("linux", {})
-    except FileNotFoundError:
+    state = states.State(directory, container_id)
+    if not state.owns_cgroup:
         return None
+    linux = state.config().get("linux", {})
     planned = cgroups.locate(linux, container_id, layout.read(), rootless=True)
     paths = planned.paths if planned else {}
     there = {controller: path for controller, path in paths.items() if os.path.isdir(path)}

@@ -47,7 +47,8 @@ def add_root(plan: "Plan", setting: "Setting") -> None:
         plan.add("SETATTR", top, 0, 0, 0, kind & ~MS_REC, flags)
     plan.field = "root.path"
     sources.add_open(plan, setting, top, setting.rootfs)
-    if kind & MS_SHARED:
+    if setting.namespaces.private("mount"):
+        # Whatever the propagation of "/", the root may lie on a mount that is still shared.
         plan.add("PARENT_PRIVATE", top)
     plan.add("CLONE_TREE", setting.root_slot, top, AT_RECURSIVE)
     plan.add("ATTACH", setting.root_slot, top)

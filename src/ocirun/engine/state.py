@@ -153,6 +153,18 @@ class State:
         path = f"{self.directory}/config.json"
         return load.parse(_read(path), path)  # type: ignore[return-value]
 
+    def own_cgroup(self) -> None:
+        """Remember that the cgroups were made for this container, so that it may end what is there.
+
+        Told by a file of its own: it must be known even where state.json is damaged.
+        """
+        _write(self.directory, "cgroup", b"")
+
+    @property
+    def owns_cgroup(self) -> bool:
+        """Whether the cgroups were made for this container, and not only planned."""
+        return os.path.exists(f"{self.directory}/cgroup")
+
     @property
     def socket_path(self) -> str:
         """Where the container waits for its start."""

@@ -78,6 +78,13 @@ class Channel:
             rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, fd.to_bytes(4, "little"))
             self._socket.sendmsg([packet], [rights], _socket.MSG_NOSIGNAL)
 
+    def say_no_more(self) -> None:
+        """End a stub that waits, now or later, but still hear what it says."""
+        try:
+            self._socket.shutdown(_socket.SHUT_WR)
+        except OSError:
+            pass  # nobody is left on the other side
+
     def close(self) -> None:
         """Close our end."""
         self._socket.close()

@@ -77,7 +77,7 @@ PID, SYNC, FD, ERROR, GO, READY = range(1, 7)
 
 # Flags of TARGET, RESOLVE and CHDIR.
 TARGET_FILE, TARGET_ORDINARY, TARGET_IN_PROC = 1, 2, 4
-RESOLVE_OPTIONAL, RESOLVE_DIRECTORY = 1, 2
+RESOLVE_OPTIONAL = 1
 CHDIR_IF_ALLOWED, CHDIR_IF_NEEDED = 1, 2
 
 MESSAGE = Struct("<IIiI")  # kind, index of the operation, value, length of the text
