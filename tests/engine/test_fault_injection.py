@@ -1,135 +1,225 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A creation that fails leaves nothing, at whichever of its operations it fails.
+"""Whatever fails, wherever the engine is killed: nothing of the container stays.
 
-The stub is told to refuse one operation after the other, until a creation succeeds.
-Each failure is one line for the user, and then there is no process (not even a
-zombie), mount, cgroup, state directory or open file that was not there before.
+The stub refuses each operation of a plan in turn.  What may be left is looked for in the
+kernel's own lists: processes, zombies included, mounts, cgroups, descriptors, directories.
 """
 
-import ctypes.util
-import itertools
 import os
+import random
+import signal
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tests import leak
-from tests.bundle import Bundles, Change
+from tests.engine.everything import Place, wait_for
 
-from ocirun.engine import create, delete, run
-from ocirun.errors import OcirunError
-from ocirun.spec.model import Hook, SeccompSyscall, Spec
+from ocirun.engine import answers, delete, process, start, state as states, wire, words
+from ocirun.engine.create import Creation, Request, create
+from ocirun.engine.run import run
+from ocirun.errors import KernelError, OcirunError
 
-pytestmark = pytest.mark.root
-
-#: the first id of the host that stands for one in a user namespace
-FIRST = 100000
-TRUE = "/bin/true"
-
-#: in the state root: shared by all containers, kept on purpose
-SHARED = {"@cache"}
+pytestmark = [pytest.mark.root, pytest.mark.timeout(120)]
 
 
-def everything(config: Spec) -> None:
-    """Ask for a bit of all that takes operations of its own."""
-    config["mounts"] += [
-        {"destination": "/new/tmp", "type": "tmpfs", "source": "tmpfs", "options": ["size=64k"]},
-        {"destination": "/new/file", "source": "/etc/hostname", "options": ["bind", "ro"]},
-    ]
-    linux = config["linux"]
-    linux["maskedPaths"] = ["/proc/keys", "/proc/kcore", "/sys/firmware"]
-    linux["readonlyPaths"] = ["/proc/sys", "/proc/bus"]
-    resources = linux.setdefault("resources", {})
-    resources["memory"] = {"limit": 64 << 20}
-    resources["pids"] = {"limit": 32}
-    hook: Hook = {"path": TRUE}
-    config["hooks"] = {
-        "createRuntime": [hook],
-        "createContainer": [hook],
-        "startContainer": [hook],
-    }
-    config["process"]["rlimits"] = [{"type": "RLIMIT_NOFILE", "hard": 512, "soft": 512}]
-    config["process"]["oomScoreAdj"] = 10
-    if ctypes.util.find_library("seccomp"):
-        rule: SeccompSyscall = {"names": ["swapon"], "action": "SCMP_ACT_ERRNO"}
-        linux["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule]}
+def wrong_message(operations: list[wire.Operation], index: int, message: str) -> str:
+    """What is wrong with the message for a failed operation; nothing if it names the step."""
+    operation = operations[index]
+    if "\n" in message or message[0] == ":" or not message.endswith("input/output error"):
+        return message
+    if operation.name in ("PROGRAM", "EXEC"):
+        wanted = 'exec: "sh"'
+    elif operation.name == "HOOK":
+        wanted = f"hook #0: {operation.args[0]!s}"
+    else:
+        wanted = f"{operation.field}: {words.describe(operations, index)}"
+    return "" if wanted in message else message
 
 
-def mapped(config: Spec) -> None:
-    """The same in a user namespace, whose ids root maps."""
-    everything(config)
-    linux = config["linux"]
-    linux["namespaces"].append({"type": "user"})
-    linux["uidMappings"] = [{"containerID": 0, "hostID": FIRST, "size": 65536}]
-    linux["gidMappings"] = [{"containerID": 0, "hostID": FIRST, "size": 65536}]
-
-
-def create_(request: create.Request) -> None:
-    create.create(request)
-
-
-def run_detached(request: create.Request) -> None:
-    run.run(request, detach=True)
-
-
-def failure(make: Callable[[create.Request], None], request: create.Request) -> OcirunError | None:
+def wrong_at(
+    place: Place, operations: list[wire.Operation], index: int, begin: Callable[[Request], object]
+) -> str:
+    """Let an operation fail; say what is wrong afterwards."""
     try:
-        make(request)
-    except OcirunError as error:
-        return error
-    return None
+        begin(place.request(index))
+    except KernelError as error:
+        wrong = wrong_message(operations, index, error.message)
+    else:
+        wrong = "no error"
+    left = place.left()
+    return f"{index} {operations[index].name}: {wrong} {left}" if wrong or left else ""
 
 
-def give_to(owner: int, top: Path) -> None:
-    os.chown(top, owner, owner)
-    for directory, names, files in os.walk(top):
-        for name in [*names, *files]:
-            os.chown(f"{directory}/{name}", owner, owner, follow_symlinks=False)
+def position(operations: list[wire.Operation], name: str) -> int:
+    (found,) = (at for at, operation in enumerate(operations) if operation.name == name)
+    return found
 
 
-def traces(before: leak.Inventory, root: Path, rootfs: Path) -> dict[str, list[str]]:
-    """What is there now and was not before."""
-    # Before the inventory, which reaps what has ended.
-    processes = set(leak.children()) - before["processes"]
-    left = leak.more(before, leak.inventory())
-    # Other tests may mount theirs meanwhile.
-    mounts = {mount for mount in left.pop("mounts", set()) if str(rootfs) in mount}
-    if mounts:
-        left["mounts"] = mounts
-    if processes:
-        left["processes"] = processes
-    state = set(os.listdir(root)) - SHARED if root.exists() else set()
-    if state:
-        left["state"] = state
-    return {kind: sorted(names) for kind, names in left.items()}
+def test_create_fails(place: Place) -> None:
+    operations = place.operations(listen=True)
+    assert len(operations) > 100
+    assert place.left() == {}
+    upto = range(position(operations, "START"))
+    wrong = [wrong_at(place, operations, index, create) for index in upto]
+    assert [line for line in wrong if line] == []
 
 
-@pytest.mark.parametrize("change", [everything, mapped])
-@pytest.mark.parametrize("make", [create_, run_detached])
-def test_every_operation(
-    bundle: Bundles,
-    busybox_rootfs: Path,
-    tmp_path: Path,
-    name: str,
-    make: Callable[[create.Request], None],
-    change: Change,
-) -> None:
-    if change is mapped:
-        give_to(FIRST, busybox_rootfs)
-    path = bundle("sleep", "1000", change=change)
-    root = tmp_path / "root"
-    before = leak.inventory()
-    for index in itertools.count():
-        request = create.Request(str(root), name, str(path))
-        request.fail_at = index
-        error = failure(make, request)
-        if not error:
-            break
-        assert not error.message.startswith(":"), (index, error.message)
-        assert "\n" not in error.message + error.hint, index
-        assert "input/output error" in error.message, (index, error.message)
-        assert not traces(before, root, busybox_rootfs), (index, error.message)
-    delete.delete(str(root), name, force=True)
-    leak.inventory()  # reaps the container's process, which is a child of ours
-    assert not traces(before, root, busybox_rootfs)
-    assert index > 100, "the plan has become short, or does not fail where it is told to"
+#: where something new begins, or somebody else takes a part
+TURNS = (
+    "CLONE",
+    "SYNC",
+    "SOURCE",
+    "CONSOLE",
+    "HOME",
+    "HOOK",
+    "SECCOMP",
+    "PROGRAM",
+    "START",
+    "EXEC",
+)
+
+
+def turns(operations: list[wire.Operation]) -> list[int]:
+    return [at for at, operation in enumerate(operations) if operation.name in TURNS]
+
+
+def test_run_fails(place: Place) -> None:
+    """Up to the change of root it does what create does."""
+    operations = place.operations(listen=False)
+    names = [operation.name for operation in operations]
+    changed = names.index("CHROOT" if "CHROOT" in names else "PIVOT_ROOT")
+    points = sorted({*turns(operations), *range(changed, len(operations))})
+    wrong = [wrong_at(place, operations, index, run_detached) for index in points]
+    assert [line for line in wrong if line] == []
+
+
+def run_detached(request: Request) -> None:
+    run(request, detach=True)
+
+
+def test_run_in_the_foreground_fails(place: Place) -> None:
+    operations = place.operations(listen=False)
+    place.terminal = False
+    wrong = [wrong_at(place, operations, index, run) for index in turns(operations)]
+    assert [line for line in wrong if line] == []
+
+
+def test_start_fails(place: Place) -> None:
+    """What is after the START of a created container fails the start, and delete removes it."""
+    operations = place.operations(listen=True)
+    for index in range(position(operations, "START") + 1, len(operations)):
+        pid = create(place.request(index))
+        with pytest.raises(OcirunError) as raised:
+            start.start(str(place.root), place.name)
+        # Who started knows only that it is a hook, the filter or the program.
+        message = raised.value.message
+        assert "\n" not in message
+        assert message.endswith("input/output error")
+        assert wait_for([pid]) == []
+        delete.delete(str(place.root), place.name, force=False)
+        # In a program that is no subreaper of its own, a container is its child to wait for.
+        leak.inventory()
+        assert place.left() == {}
+
+
+def test_start_itself_is_refused(place: Place) -> None:
+    operations = place.operations(listen=True)
+    at = position(operations, "START")
+    assert wrong_at(place, operations, at, create) == ""
+
+
+def reached(place: Place, point: int, report: int) -> None:
+    """Create a container up to a point, say so, and stay there for good; else say it is past."""
+    creation = Creation(place.request(), detach=True)
+    steps: list[Callable[[], object]] = [creation._claim, creation._make_cgroup]
+    steps += [creation.namespaces.open, creation._start_stub]
+    for step in steps:
+        if not point:
+            stay(report)
+        step()
+        point -= 1
+    conversation = creation.conversation_now()
+    while True:
+        message = conversation.next()
+        creation.adopt(conversation.pid)
+        if not point:
+            stay(report)
+        point -= 1
+        if message.kind == wire.READY:
+            os.write(report, b"past")
+            stay(report)
+        if message.kind == wire.FD:
+            conversation.go(answers._take_descriptor(creation, message))
+        elif message.value == process.SYNC_SOURCE:
+            answers._hand_source(conversation, message)
+        else:
+            answers._synchronise(creation, message.value)
+            conversation.go()
+
+
+def stay(report: int) -> None:
+    os.write(report, b"here")
+    while True:
+        signal.pause()
+
+
+def kill_engine_at(place: Place, point: int) -> bool:
+    """Kill an engine when it has come to a point; false if there is no such point."""
+    ours, report = os.pipe()
+    engine = os.fork()
+    if not engine:
+        try:
+            reached(place, point, report)
+        finally:
+            os._exit(1)
+    os.close(report)
+    said = os.read(ours, 8)
+    os.kill(engine, signal.SIGKILL)
+    os.waitpid(engine, 0)
+    os.close(ours)
+    assert said, "the engine failed"
+    return not said.startswith(b"past")
+
+
+def test_engine_is_killed(place: Place) -> None:
+    """kill -9 of the engine, at each point where the stub waits for it."""
+    points = 0
+    before = set(leak.children())
+    more = True
+    while more:
+        more = kill_engine_at(place, points)
+        # Nobody ends them: they are to notice that they are alone.
+        stubs = [int(line.split()[0]) for line in set(leak.children()) - before]
+        assert wait_for(stubs) == [], points
+        delete.delete(str(place.root), place.name, force=True)
+        # The orphans became our children, for us to reap.
+        leak.inventory()
+        assert place.left() == {}, points
+        points += 1
+    # Four before the conversation, and at least hooks, home and ready in it.
+    assert points > 6
+
+
+def test_command_is_killed(place: Place, ocirun: str) -> None:
+    """The same of the command, at any moment."""
+    choose = random.Random(1)
+    words = ["--root", str(place.root), "create", "--bundle", str(place.bundle)]
+    if place.terminal:
+        words += ["--console-socket", place.console.path]
+    quiet = subprocess.DEVNULL
+    for _ in range(15):
+        command = subprocess.Popen([ocirun, *words, place.name], stdout=quiet, stderr=quiet)
+        try:
+            command.wait(choose.uniform(0.004, 0.06))
+        except subprocess.TimeoutExpired:
+            command.kill()
+            command.wait()
+        if Path(place.root, place.name).exists():
+            # A hook that is about to be executed still has the lock of the one who was killed.
+            os.close(states.lock(f"{place.root}/{place.name}"))
+            delete.delete(str(place.root), place.name, force=True)
+        wait_for(int(line.split()[0]) for line in leak.children())
+        leak.inventory()
+        assert place.left() == {}
