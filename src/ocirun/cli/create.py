@@ -12,6 +12,7 @@ from ocirun.errors import UsageError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ocirun.cli.call import Call
+    from ocirun.cli.flags import Options
 
 
 def invoke(call: "Call") -> int:
@@ -35,7 +36,7 @@ def request_of(call: "Call") -> Request:
     request.no_pivot = options.switch("no-pivot")
     request.no_new_keyring = options.switch("no-new-keyring")
     request.listen_fds = listen_fds()
-    request.preserve_fds = request.listen_fds + options.number("preserve-fds")
+    request.preserve_fds = request.listen_fds + preserved_fds(options, 3 + request.listen_fds)
     request.warn = call.journal.warning
     request.debug = call.journal.debug
     request.rootless = is_rootless(call.globals.text("rootless"))
@@ -43,9 +44,38 @@ def request_of(call: "Call") -> Request:
 
 
 def listen_fds() -> int:
-    """Count the sockets that systemd left open for us (sd_listen_fds(3))."""
+    """Count the sockets that systemd left open for us, and for no other (sd_listen_fds(3))."""
     word = os.environ.get("LISTEN_FDS", "")
-    return int(word) if word.isascii() and word.isdigit() else 0
+    if not (word.isascii() and word.isdigit()):
+        return 0
+    if os.environ.get("LISTEN_PID") != str(os.getpid()):
+        return 0
+    _check_open(3, int(word), f"LISTEN_FDS={word}")
+    return int(word)
+
+
+def preserved_fds(options: "Options", first: int = 3) -> int:
+    """Count the descriptors that the process is to inherit, the first of them as given."""
+    if not options.given("preserve-fds"):
+        return 0
+    count = options.number("preserve-fds")
+    if count < 0:
+        raise UsageError(f'invalid value "{count}" for flag -preserve-fds', "it is a number of fds")
+    _check_open(first, count, f"--preserve-fds {count}")
+    return count
+
+
+def _check_open(first: int, count: int, what: str) -> None:
+    for fd in range(first, first + count):
+        try:
+            # What we opened ourselves, such as the log, is none of those that were meant.
+            found = os.get_inheritable(fd)
+        except OSError:
+            found = False
+        if not found:
+            raise UsageError(
+                f"{what}: descriptor {fd} is not open", f"a shell opens it by {fd}<FILE"
+            )
 
 
 def absolute(path: str) -> str:

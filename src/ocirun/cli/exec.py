@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`ocirun exec`: one more process in a running container; its exit code is the process's."""
 
-from ocirun.cli.create import absolute
+from ocirun.cli.create import absolute, preserved_fds
 from ocirun.engine.exec import Request, exec_
 from ocirun.errors import UsageError
 
@@ -39,7 +39,7 @@ def request_of(call: "Call") -> Request:
     if options.given("no-new-privs"):
         request.no_new_privileges = options.switch("no-new-privs")
     request.capabilities = options.texts("cap")
-    request.preserve_fds = options.number("preserve-fds")
+    request.preserve_fds = preserved_fds(options)
     request.cgroups = cgroup_paths(options.texts("cgroup"))
     request.warn = call.journal.warning
     request.ignore_paused = options.switch("ignore-paused")

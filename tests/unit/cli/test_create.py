@@ -32,7 +32,7 @@ def test_nothing_given() -> None:
 def test_everything_given() -> None:
     made = request(
         *("--bundle", "/usr/../tmp", "--console-socket", "c", "--pidfd-socket=/p"),
-        *("--pid-file", "../f", "--no-pivot", "--no-new-keyring", "--preserve-fds=3", "ID"),
+        *("--pid-file", "../f", "--no-pivot", "--no-new-keyring", "--preserve-fds=0", "ID"),
         "--rootless=true",
     )
     here = os.getcwd()
@@ -40,7 +40,7 @@ def test_everything_given() -> None:
     assert made.console_socket == f"{here}/c"
     assert made.pidfd_socket == "/p"
     assert made.pid_file == f"{os.path.dirname(here)}/f"
-    assert made.preserve_fds == 3
+    assert made.preserve_fds == 0
     assert made.no_pivot
     assert made.no_new_keyring
     assert made.rootless

@@ -33,7 +33,7 @@ def test_everything_given() -> None:
     made = request(
         *("-d", "-t", "--cwd=/tmp", "-e", "A=1", "--env", "B=2", "-u", "1000:50"),
         *("-g", "5", "--additional-gids=6", "--process-label", "l", "--apparmor=p"),
-        *("--no-new-privs=false", "-c", "CAP_KILL", "--cap=CAP_CHOWN", "--preserve-fds", "2"),
+        *("--no-new-privs=false", "-c", "CAP_KILL", "--cap=CAP_CHOWN", "--preserve-fds", "0"),
         *("--console-socket", "c", "--pidfd-socket", "/p", "--pid-file=f"),
         *("--cgroup", "cpu,memory:sub", "--ignore-paused", "ID", "ls"),
     )
@@ -45,7 +45,7 @@ def test_everything_given() -> None:
     assert (made.selinux_label, made.apparmor_profile) == ("l", "p")
     assert made.no_new_privileges is False
     assert made.capabilities == ["CAP_KILL", "CAP_CHOWN"]
-    assert made.preserve_fds == 2
+    assert made.preserve_fds == 0
     here = os.getcwd()
     assert (made.console_socket, made.pidfd_socket, made.pid_file) == (
         f"{here}/c",
