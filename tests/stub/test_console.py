@@ -53,7 +53,7 @@ def test_terminal(begin: Begin, plan: Plan, tmp_path: Path) -> None:
     add_console(plan)
     plan.add("SYNC", 1)
     plan.add("PROGRAM", (b"/bin/sh",))
-    plan.add("EXEC", (b"sh", b"-c", b"read line; echo <$line>"), ())
+    plan.add("EXEC", (b"sh", b"-c", b'read line; echo "[$line]"'), ())
     stub = begin(plan)
     message = stub.expect(wire.FD)
     assert message.text == "/dev/pts/0"
@@ -70,7 +70,7 @@ def test_terminal(begin: Begin, plan: Plan, tmp_path: Path) -> None:
     stub.go()
     os.write(message.fd, b"word\n")
     said = b""
-    while b"<word>" not in said:
+    while b"[word]" not in said:
         said += os.read(message.fd, 100)
     os.close(message.fd)
     assert stub.end() == 0
