@@ -53,7 +53,7 @@ def test_terminal(begin: Begin, plan: Plan, tmp_path: Path) -> None:
     add_console(plan)
     plan.add("SYNC", 1)
     plan.add("PROGRAM", (b"/bin/sh",))
-    plan.add("EXEC", (b"sh", b"-c", b'read line; echo "[$line]"'), ())
+    plan.add("EXEC", (b"sh", b"-c", b'read line; echo "[$line]"; read end'), ())
     stub = begin(plan)
     message = stub.expect(wire.FD)
     assert message.text == "/dev/pts/0"
@@ -72,8 +72,10 @@ def test_terminal(begin: Begin, plan: Plan, tmp_path: Path) -> None:
     said = b""
     while b"[word]" not in said:
         said += os.read(message.fd, 100)
-    os.close(message.fd)
+    # Only now may it end: what is still on its way is lost when the terminal goes.
+    os.write(message.fd, b"\n")
     assert stub.end() == 0
+    os.close(message.fd)
 
 
 def test_terminal_and_nobody_to_take_it(begin: Begin, plan: Plan, tmp_path: Path) -> None:
