@@ -109,6 +109,19 @@ def test_full_disk(
     assert not (tiny / name).exists()
 
 
+def test_the_state_of_another_container(command: "Command", bundle: "Bundles", name: str) -> None:
+    """A copied directory: what is done to the copy must not be done to the original."""
+    assert command("create", "-b", str(bundle("sleep", "1000")), name).returncode == 0
+    copy = command.root / f"{name}-2"
+    copy.mkdir()
+    (copy / "state.json").write_bytes((command.root / name / "state.json").read_bytes())
+    for word in ("state", "start", "kill", "delete"):
+        refused(command(word, copy.name), f"it is the state of '{name}'", "delete --force")
+    assert command("delete", "--force", copy.name).returncode == 0
+    assert json.loads(command("state", name).stdout)["status"] == "created"
+    assert command("delete", "--force", name).returncode == 0
+
+
 def _as_nobody(command: "Command", *words: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [command.path, *words],
@@ -138,6 +151,17 @@ def test_the_container_of_another_user(
     refused(done, f"make the state directory: {root}/{name}-2: permission denied", "--root")
     assert json.loads(command("state", name).stdout)["status"] == "created"
     assert command("delete", "-f", name).returncode == 0
+
+
+def test_namespaces_that_only_root_makes(
+    command: "Command", bundle: "Bundles", open_directory: Path, name: str
+) -> None:
+    root = open_directory / name
+    root.mkdir()
+    os.chown(root, NOBODY, NOBODY)
+    done = _as_nobody(command, "--root", str(root), "run", "-b", str(bundle("true")), name)
+    refused(done, "linux.namespaces: ", "operation not permitted", "ocirun spec --rootless")
+    root.rmdir()
 
 
 @pytest.mark.parametrize("words", [["list"], ["state"], ["delete", "-f"], ["run"]])

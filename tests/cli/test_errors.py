@@ -144,6 +144,18 @@ CONFIGS: dict[str, tuple["Change", tuple[str, ...]]] = {
         _mount("/mnt", "tmpfs", "tmpfs", "fly"),
         ("mounts[7]: set the mount option fly at /mnt: ", "(tmpfs: Unknown parameter 'fly')"),
     ),
+    "a file on a directory": (
+        _mount("/etc", "bind", "/etc/passwd", "bind"),
+        ("mounts[7]: attach the mount at /etc: not a directory", "a file on a file"),
+    ),
+    "a directory on a file": (
+        _mount("/etc/passwd", "bind", "/etc", "bind"),
+        ("mounts[7]: attach the mount at /etc/passwd: not a directory", "a file on a file"),
+    ),
+    "a filesystem on a file": (
+        _mount("/etc/passwd", "tmpfs", "tmpfs"),
+        ("mounts[7]: attach the mount at /etc/passwd: not a directory", "a file on a file"),
+    ),
     "mount below a file": (
         _mount("/etc/passwd/x", "tmpfs", "tmpfs"),
         ("mounts[7]: make the mount point /etc/passwd/x: not a directory",),
@@ -162,7 +174,7 @@ CONFIGS: dict[str, tuple["Change", tuple[str, ...]]] = {
     ),
     "sysctl refused": (
         put(linux__sysctl={"net.ipv4.ip_forward": "x"}),
-        ("linux.sysctl[net.ipv4.ip_forward]: write 'x'", "invalid argument"),
+        ("linux.sysctl[\"net.ipv4.ip_forward\"]: write 'x'", "invalid argument"),
     ),
     "oom score": (put(process__oomScoreAdj=2000), ("process.oomScoreAdj: ", "2000")),
     "shared mounts": (drop("mount"), ("linux.maskedPaths: needs a mount namespace",)),

@@ -138,5 +138,6 @@ def set_rlimits(pid: int, wanted: "Process") -> None:
             raise KernelError(
                 f"process.rlimits[{index}]: set {limit['type']} to {soft}:{hard}:"
                 f" {(said or '').lower()}",
-                "a hard limit can only be raised with CAP_SYS_RESOURCE",
+                "a hard limit can only be raised with CAP_SYS_RESOURCE, and RLIMIT_NOFILE"
+                " to no more than sysctl fs.nr_open",
             ) from error

@@ -195,7 +195,7 @@ class Creation:
         for key in self.spec.get("linux", {}).get("sysctl", {}):
             for kind in ("network", "ipc", "user"):
                 if self.namespaces.is_ours(kind):
-                    raise SpecError(f"linux.sysctl[{key}]: not allowed in host {kind} namespace")
+                    raise SpecError(f'linux.sysctl["{key}"]: not allowed in host {kind} namespace')
 
     def _claim(self) -> None:
         request = self.request

@@ -8,12 +8,23 @@ import errno
 import os
 
 from ocirun.engine import hooks
+from ocirun.engine.namespaces import TYPES
 from ocirun.errors import KernelError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ocirun.engine.stub import Message
     from ocirun.engine.wire import Operation
+
+_MOUNT_HINTS = {
+    ("TARGET", errno.EXDEV): (
+        "entries of /proc cannot be mounted over, but for a few that only inform"
+    ),
+    ("FSOPEN", errno.ENODEV): (
+        "this kernel does not know the type: see /proc/filesystems, or load its module"
+    ),
+    ("ATTACH", errno.ENOTDIR): "a directory goes on a directory, a file on a file",
+}
 
 
 def explain(operations: "list[Operation]", message: "Message") -> KernelError:
@@ -33,6 +44,9 @@ def explain(operations: "list[Operation]", message: "Message") -> KernelError:
                 f" directory, and {operation.args[2]!s} is none",
                 "remove the link or the file from the root filesystem",
             )
+    if operation.name == "ATTACH" and message.value == errno.EINVAL and _is_mount(operation):
+        # mount(2) says it so, and engines know what these words mean; move_mount(2) does not.
+        message.value = errno.ENOTDIR
     what = f"{operation.field}: {describe(operations, message.index)}: {_said(message.value)}"
     if message.text:
         # fsconfig(2) puts a letter for the level before its words.
@@ -110,7 +124,15 @@ def describe(operations: "list[Operation]", index: int) -> str:
     return words.describe(operations, index)
 
 
+def _is_mount(operation: "Operation") -> bool:
+    return operation.field.startswith("mounts[")
+
+
 def _hint(operation: "Operation", number: int) -> str:
+    if operation.name == "CLONE" and number == errno.EPERM and not _makes_userns(operation):
+        if os.geteuid() != 0:
+            return "an ordinary user needs a user namespace: see ocirun spec --rootless"
+        return "root lacks CAP_SYS_ADMIN here"
     if operation.name == "CLONE" and number in (errno.EPERM, errno.ENOSPC):
         return (
             "namespaces are forbidden here: see sysctl user.max_user_namespaces,"
@@ -121,15 +143,18 @@ def _hint(operation: "Operation", number: int) -> str:
     return _mount_hint(operation, number)
 
 
+def _makes_userns(operation: "Operation") -> bool:
+    flags = operation.args[0]
+    return isinstance(flags, int) and bool(flags & TYPES["user"][0])
+
+
 def _mount_hint(operation: "Operation", number: int) -> str:
-    if operation.name == "TARGET" and number == errno.EXDEV:
-        return "entries of /proc cannot be mounted over, but for a few that only inform"
-    if operation.name == "FSOPEN" and number == errno.ENODEV:
-        return "this kernel does not know the type: see /proc/filesystems, or load its module"
+    if hint := _MOUNT_HINTS.get((operation.name, number)):
+        return hint
     if operation.name not in ("OPEN", "OPEN_TREE", "SOURCE"):
         return ""
     if number == errno.EACCES:
         return "in a user namespace every directory on the way must be searchable for its root"
-    if number == errno.ENOENT and operation.field.startswith("mounts["):
+    if number == errno.ENOENT and _is_mount(operation):
         return "the source of a mount has to exist on the host"
     return ""

@@ -227,7 +227,7 @@ def _add_sysctls(plan: Plan, setting: "Setting") -> None:
     from ocirun.spec import sysctl
 
     for key, value in wanted.items():
-        plan.field = f"linux.sysctl[{key}]"
+        plan.field = f'linux.sysctl["{key}"]'
         plan.add("WRITE_AT", setting.proc_slot, f"sys/{sysctl.file_of(key)}", value)
 
 

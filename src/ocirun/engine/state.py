@@ -241,6 +241,8 @@ def load_state(root: str, container_id: str) -> State:
     for field, kind in _FIELDS:
         if not isinstance(document.get(field), kind):
             raise _damaged(container_id, f"{path}: {field} is missing or wrong")
+    if document["id"] != container_id:
+        raise _damaged(container_id, f"{path}: it is the state of {document['id']!r}")
     if document["version"] != VERSION:
         raise StateError(
             f"container {container_id}: {path}: written by a later release of ocirun",
