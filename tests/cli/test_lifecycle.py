@@ -9,8 +9,12 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.cli.changes import both, drop, put
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.bundle import Bundles
     from tests.cli.conftest import Bundle, Command
 
 pytestmark = pytest.mark.root
@@ -145,3 +149,90 @@ def test_pause(command: "Command", bundle: "Bundle", name: str) -> None:
     assert json.loads(run(command, "state", name))["status"] == "running"
     assert command("resume", name).returncode == 1
     run(command, "delete", "-f", name)
+
+
+def test_the_config_counts_as_it_was_at_create(
+    command: "Command", bundle: "Bundles", name: str, tmp_path: "Path"
+) -> None:
+    """Neither the config nor the bundle is needed any more (runtime-spec, "Lifecycle")."""
+    out = bundle.rootfs / "tmp" / "out"
+    path = bundle("sh", "-c", "echo first >/tmp/out", change=put(root__readonly=False))
+    run(command, "create", "-b", str(path), name)
+    config = json.loads((path / "config.json").read_text())
+    config["process"]["args"] = ["sh", "-c", "echo second >/tmp/out"]
+    config["annotations"] = {"a": "b"}
+    (path / "config.json").write_text(json.dumps(config))
+    before = json.loads(run(command, "state", name))
+    assert "annotations" not in before
+    pidfd = os.pidfd_open(before["pid"])
+    os.rename(path, tmp_path / "elsewhere")
+    run(command, "start", name)
+    select.select([pidfd], [], [], 10)
+    os.close(pidfd)
+    assert out.read_text() == "first\n"
+    run(command, "delete", name)
+    os.rename(tmp_path / "elsewhere", path)
+
+
+def test_annotations_are_in_the_state(command: "Command", bundle: "Bundles", name: str) -> None:
+    wanted = {"org.example.a": "1", "org.example.empty": ""}
+    run(command, "create", "-b", str(bundle("true", change=put(annotations=wanted))), name)
+    assert json.loads(run(command, "state", name))["annotations"] == wanted
+    run(command, "delete", name)
+
+
+def test_keep(command: "Command", bundle: "Bundles", name: str) -> None:
+    done = command("run", "--keep", "-b", str(bundle("sh", "-c", "exit 3")), name)
+    assert (done.returncode, done.stderr) == (3, "")
+    document = json.loads(run(command, "state", name))
+    assert (document["status"], document["pid"]) == ("stopped", 0)
+    run(command, "delete", name)
+
+
+@pytest.mark.parametrize("words", [("create",), ("run", "-d"), ("run",)])
+def test_the_pid_file(
+    command: "Command", bundle: "Bundles", name: str, tmp_path: "Path", words: tuple[str, ...]
+) -> None:
+    """Decimal, without a line break, and there before the command ends."""
+    path = tmp_path / "pid"
+    path.write_text("what was there before")
+    script = "true" if words == ("run",) else "exec sleep 1000"
+    run(command, *words, "--pid-file", str(path), "-b", str(bundle("sh", "-c", script)), name)
+    assert path.read_text().isdigit()
+    assert os.listdir(tmp_path).count("pid") == 1
+    assert [entry for entry in os.listdir(tmp_path) if "pid" in entry] == ["pid"]
+    if words != ("run",):
+        document = json.loads(run(command, "state", name))
+        assert document["pid"] == int(path.read_text())
+        run(command, "delete", "--force", name)
+
+
+def test_kill_all_reaches_every_process(command: "Command", bundle: "Bundles", name: str) -> None:
+    script = "sleep 1000 & sleep 1000 & echo >/tmp/ready; wait"
+    path = bundle("sh", "-c", script, change=both(drop("pid"), put(root__readonly=False)))
+    os.mkfifo(bundle.rootfs / "tmp" / "ready")
+    run(command, "run", "-d", "-b", str(path), name)
+    (bundle.rootfs / "tmp" / "ready").read_text()
+    pids = json.loads(run(command, "ps", "--format", "json", name))
+    assert len(pids) == 3
+    pidfds = [os.pidfd_open(pid) for pid in pids]
+    run(command, "kill", "--all", name, "KILL")
+    for pidfd in pidfds:
+        assert select.select([pidfd], [], [], 10)[0]
+        os.close(pidfd)
+    run(command, "delete", name)
+
+
+def test_a_process_that_outlives_the_first(
+    command: "Command", bundle: "Bundles", name: str
+) -> None:
+    """Without a pid namespace nothing but the cgroup knows of it."""
+    script = "sleep 1000 >/dev/null 2>&1 & echo $! >/tmp/pid"
+    path = bundle("sh", "-c", script, change=both(drop("pid"), put(root__readonly=False)))
+    assert command("run", "--keep", "-b", str(path), name).returncode == 0
+    pidfd = os.pidfd_open(int((bundle.rootfs / "tmp" / "pid").read_text()))
+    assert json.loads(run(command, "state", name))["status"] == "stopped"
+    assert not select.select([pidfd], [], [], 0)[0]
+    run(command, "delete", name)
+    assert select.select([pidfd], [], [], 10)[0]
+    os.close(pidfd)
