@@ -172,6 +172,14 @@ CONFIGS: dict[str, tuple["Change", tuple[str, ...]]] = {
         put(linux__sysctl={"kernel.none": "1"}),
         ('linux.sysctl["kernel.none"]: not in a separate kernel namespace',),
     ),
+    "sysctl of the host's namespace by path": (
+        both(
+            drop("uts"),
+            append(linux__namespaces={"type": "uts", "path": "/proc/self/ns/uts"}),
+            put(linux__sysctl={"kernel.domainname": "x"}, hostname=""),
+        ),
+        ('linux.sysctl["kernel.domainname"]: not allowed in host uts namespace',),
+    ),
     "sysctl refused": (
         put(linux__sysctl={"net.ipv4.ip_forward": "x"}),
         ("linux.sysctl[\"net.ipv4.ip_forward\"]: write 'x'", "invalid argument"),

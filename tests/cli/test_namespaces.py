@@ -163,5 +163,12 @@ def test_mappings_without_a_user_namespace(look: "Look") -> None:
     refused(done, "linux.uidMappings: needs a user namespace")
 
 
+def test_a_sysctl_beside_a_namespace_of_the_host(look: "Look") -> None:
+    """Only the namespace that the sysctl belongs to has to be the container's own."""
+    ours = append(linux__namespaces={"type": "ipc", "path": "/proc/self/ns/ipc"})
+    change = put(linux__sysctl={"net.ipv4.ip_forward": "1"})
+    assert look("cat /proc/sys/net/ipv4/ip_forward", drop("ipc"), ours, change) == "1"
+
+
 def test_the_loopback_interface_is_up(look: "Look") -> None:
     assert look("cat /sys/class/net/lo/operstate; ls /sys/class/net") == "unknown\nlo"

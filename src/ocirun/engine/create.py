@@ -192,10 +192,15 @@ class Creation:
 
     def _check_sysctls(self) -> None:
         """Refuse to set what is the host's own: a path can lead back to our namespace."""
-        for key in self.spec.get("linux", {}).get("sysctl", {}):
-            for kind in ("network", "ipc", "user"):
-                if self.namespaces.is_ours(kind):
-                    raise SpecError(f'linux.sysctl["{key}"]: not allowed in host {kind} namespace')
+        names = self.spec.get("linux", {}).get("sysctl", {})
+        if not names or not self.namespaces.joined:
+            return
+        from ocirun.spec import sysctl
+
+        for name in names:
+            kind = sysctl.owner_of(name)
+            if self.namespaces.is_ours(kind):
+                raise SpecError(f'linux.sysctl["{name}"]: not allowed in host {kind} namespace')
 
     def _claim(self) -> None:
         request = self.request

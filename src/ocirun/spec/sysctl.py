@@ -49,6 +49,12 @@ def check(names: "dict[str, str]", namespaces: set[str]) -> None:
             raise _refusal(name, f"not allowed without a {owner} namespace of the container's own")
 
 
+def owner_of(name: str) -> str:
+    """Name the type of namespace that a sysctl belongs to which check() has let pass."""
+    path = file_of(name)
+    return _owner(path, path.partition("/")[0], {"uts"})
+
+
 def _owner(path: str, top: str, namespaces: set[str]) -> str:
     """Name the type of namespace that the sysctl belongs to; "" is the whole host."""
     if path in IPC or path.startswith("fs/mqueue/"):

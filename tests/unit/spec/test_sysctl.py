@@ -89,3 +89,18 @@ def test_names_of_the_host() -> None:
     for name in ("kernel.domainname", "kernel.hostname"):
         with pytest.raises(SpecError, match=r"not in a separate kernel namespace$"):
             sysctl.check({name: "x"}, ALL - {"uts"})
+
+
+@pytest.mark.parametrize(
+    ("name", "owner"),
+    [
+        ("net.ipv4.ip_forward", "network"),
+        ("net/ipv4/conf/eno2.100/rp_filter", "network"),
+        ("kernel.msgmax", "ipc"),
+        ("fs.mqueue.msg_max", "ipc"),
+        ("kernel.domainname", "uts"),
+        ("user.max_user_namespaces", "user"),
+    ],
+)
+def test_owner(name: str, owner: str) -> None:
+    assert sysctl.owner_of(name) == owner
