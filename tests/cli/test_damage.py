@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.cli.changes import WARNING, refused
+from tests.cli.changes import WARNING, put, refused
 
 if TYPE_CHECKING:
     from tests.bundle import Bundles
@@ -151,6 +151,30 @@ def test_the_container_of_another_user(
     refused(done, f"make the state directory: {root}/{name}-2: permission denied", "--root")
     assert json.loads(command("state", name).stdout)["status"] == "created"
     assert command("delete", "-f", name).returncode == 0
+
+
+def test_a_current_directory_that_is_gone(command: "Command", tmp_path: Path, name: str) -> None:
+    script = 'mkdir "$0"; cd "$0"; rmdir "$0"; exec "$@"'
+    for words in (["run", name], ["--root", "here", "list"], ["run", "--pid-file", "x", name]):
+        line = ["sh", "-c", script, str(tmp_path / "gone"), *command.words(*words)]
+        done = subprocess.run(line, capture_output=True, text=True, check=False)
+        refused(done, "find the current directory: no such file or directory")
+
+
+@pytest.mark.parametrize("limit", range(6, 30))
+def test_few_descriptors(command: "Command", bundle: "Bundles", name: str, limit: int) -> None:
+    """It works or it does not, but leaves nothing and says what was wrong."""
+    path = bundle("true", change=put(process__rlimits=[]))
+    words = command.words("run", "-b", str(path), name)
+    script = f'ulimit -n {limit}; exec "$@"'
+    line = ["sh", "-c", script, "sh", *words]
+    done = subprocess.run(
+        line, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    if done.returncode == 0:
+        assert done.stderr == ""
+    elif done.returncode != 127:  # or the interpreter itself did not start
+        refused(done, "too many open files")
 
 
 def test_namespaces_that_only_root_makes(

@@ -39,7 +39,7 @@ class Call:
     def root(self) -> str:
         """Return the directory of all state; the default one of a plain user is made."""
         if self.globals.given("root"):
-            path = os.path.abspath(self.globals.text("root"))
+            path = absolute(self.globals.text("root"))
             if path == "/":
                 raise UsageError("option --root should not be set to /")
             return path
@@ -47,6 +47,23 @@ class Call:
         if not runtime_dir or not _is_plain_user():
             return DEFAULT_ROOT
         return private_root(runtime_dir)
+
+
+def absolute(path: str) -> str:
+    """Convert a path to one from "/" on; an empty one, which is none, stays empty."""
+    require_directory(path)
+    return os.path.abspath(path) if path else ""
+
+
+def require_directory(path: str) -> None:
+    """Refuse a relative path where there is nothing that it could be relative to."""
+    if path.startswith("/"):
+        return
+    try:
+        os.getcwd()
+    except OSError as error:
+        reason = (error.strerror or "").lower()
+        raise KernelError(f"find the current directory: {reason}", "cd to another one") from None
 
 
 def private_root(runtime_dir: str) -> str:

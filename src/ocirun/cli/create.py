@@ -3,7 +3,7 @@
 
 import os
 
-from ocirun.cli.call import in_user_namespace
+from ocirun.cli.call import absolute, in_user_namespace, require_directory
 from ocirun.cli.flags import boolean
 from ocirun.engine.create import Request, create
 from ocirun.engine.interruption import Interruptible
@@ -29,7 +29,9 @@ def request_of(call: "Call") -> Request:
         raise UsageError(
             "--systemd-cgroup is not supported yet", "use the cgroupfs driver of the engine"
         )
-    request = Request(call.root(), call.id, os.path.realpath(options.text("bundle") or "."))
+    bundle = options.text("bundle") or "."
+    require_directory(bundle)
+    request = Request(call.root(), call.id, os.path.realpath(bundle))
     request.console_socket = absolute(options.text("console-socket"))
     request.pidfd_socket = absolute(options.text("pidfd-socket"))
     request.pid_file = absolute(options.text("pid-file"))
@@ -76,11 +78,6 @@ def _check_open(first: int, count: int, what: str) -> None:
             raise UsageError(
                 f"{what}: descriptor {fd} is not open", f"a shell opens it by {fd}<FILE"
             )
-
-
-def absolute(path: str) -> str:
-    """Convert a path to one from "/" on; an empty one, which is none, stays empty."""
-    return os.path.abspath(path) if path else ""
 
 
 def is_rootless(word: str) -> bool:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`ocirun exec`: one more process in a running container; its exit code is the process's."""
 
-from ocirun.cli.create import absolute, preserved_fds
+from ocirun.cli.call import absolute
+from ocirun.cli.create import preserved_fds
 from ocirun.engine.exec import Request, exec_
 from ocirun.errors import UsageError
 

@@ -322,6 +322,8 @@ class Creation:
         """Take back everything; the error that made it necessary is the caller's."""
         if self.conversation:
             self.conversation.kill()
+        # Now, for it may be their number that was the error: what follows needs some.
+        self._close_fds()
         if self.terminal_fd >= 0:
             os.close(self.terminal_fd)
             self.terminal_fd = -1
@@ -330,7 +332,8 @@ class Creation:
                 self.cgroup.kill()
                 self.cgroup.remove()
             except OSError as error:
-                self.request.warn(f"remove the cgroup: {error}")
+                said = (error.strerror or "").lower()
+                self.request.warn(f"remove the cgroup: {error.filename}: {said}")
         if self.lock >= 0:
             if self.state.host_mounts >= 0:
                 from ocirun.engine import host_mounts

@@ -193,7 +193,13 @@ def claim(root: str, container_id: str) -> tuple[State, int]:
             f"make the state directory: {directory}: {(error.strerror or '').lower()}",
             "choose another place with --root",
         ) from error
-    return State(directory, container_id), lock(directory)
+    try:
+        return State(directory, container_id), lock(directory)
+    except OSError as error:
+        os.rmdir(directory)
+        raise KernelError(
+            f"lock the state directory: {directory}: {(error.strerror or '').lower()}"
+        ) from error
 
 
 def make_root(root: str) -> None:
@@ -204,7 +210,10 @@ def make_root(root: str) -> None:
         pass
     except FileNotFoundError:
         make_root(os.path.dirname(root))
-        os.mkdir(root, 0o711)
+        try:
+            os.mkdir(root, 0o711)
+        except FileExistsError:
+            pass  # another command was faster
 
 
 def lock(directory: str, *, wait: bool = True) -> int:
@@ -238,16 +247,18 @@ def load_state(root: str, container_id: str) -> State:
             f"read state: {path}: {(error.strerror or '').lower()}",
             "is it the container of another user?" if isinstance(error, PermissionError) else "",
         ) from error
+    version = document.get("version")
+    # First: the other fields of a later one may be none of these.
+    if isinstance(version, int) and version > VERSION:
+        raise StateError(
+            f"container {container_id}: {path}: written by a later release of ocirun",
+            "use that release, or a later one",
+        )
     for field, kind in _FIELDS:
         if not isinstance(document.get(field), kind):
             raise _damaged(container_id, f"{path}: {field} is missing or wrong")
     if document["id"] != container_id:
         raise _damaged(container_id, f"{path}: it is the state of {document['id']!r}")
-    if document["version"] != VERSION:
-        raise StateError(
-            f"container {container_id}: {path}: written by a later release of ocirun",
-            "use that release, or a later one",
-        )
     return _from_document(directory, document)
 
 

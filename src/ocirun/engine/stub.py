@@ -118,7 +118,10 @@ def start(plan: bytes, fds: "Iterable[int]", preserve_fds: int) -> tuple[int, Ch
     The program is executed from a sealed copy: what /proc/PID/exe leads to cannot be
     written, and is not the file on the host (CVE-2019-5736).
     """
-    ours, theirs = _socket_pair()
+    try:
+        ours, theirs = _socket_pair()
+    except OSError as error:
+        raise _not_started(error) from error
     opened = [theirs.fileno()]
     try:
         try:
@@ -134,10 +137,10 @@ def start(plan: bytes, fds: "Iterable[int]", preserve_fds: int) -> tuple[int, Ch
         channel_fd, program_fd, plan_fd = opened
         argv = (WAITING_NAME.encode(), b"%d" % channel_fd, b"%d" % plan_fd)
         keep = (channel_fd, plan_fd, *fds)
-        try:
-            pid = _linux.spawn(program_fd, None, argv, (), keep, (-1, -1, -1), -1, 3 + preserve_fds)
-        except OSError as error:
-            raise KernelError(f"start the stub: {(error.strerror or '').lower()}") from error
+        pid = _linux.spawn(program_fd, None, argv, (), keep, (-1, -1, -1), -1, 3 + preserve_fds)
+    except OSError as error:
+        ours.close()
+        raise _not_started(error) from error
     except BaseException:
         ours.close()
         raise
@@ -146,6 +149,10 @@ def start(plan: bytes, fds: "Iterable[int]", preserve_fds: int) -> tuple[int, Ch
         for fd in opened[1:]:
             os.close(fd)
     return pid, Channel(ours)
+
+
+def _not_started(error: OSError) -> KernelError:
+    return KernelError(f"start the stub: {(error.strerror or '').lower()}")
 
 
 def _socket_pair() -> tuple["_socket.socket", "_socket.socket"]:
