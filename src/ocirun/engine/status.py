@@ -27,7 +27,8 @@ CREATING, CREATED, RUNNING, PAUSED, STOPPED = (
 
 def is_alive(state: "State") -> bool:
     """Tell whether the container's first process lives: the same, not a later one of its pid."""
-    return state.pid > 0 and procfs.start_time(state.pid) == state.start_time
+    # A start time of zero was never one: the process had ended before it was asked for.
+    return state.start_time > 0 and procfs.start_time(state.pid) == state.start_time
 
 
 def of(state: "State") -> str:
