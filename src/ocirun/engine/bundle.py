@@ -17,6 +17,14 @@ SIZE_MAX = 16 * 1024 * 1024
 
 def read_config(bundle: str) -> tuple["Spec", bytes]:
     """Read and check config.json; give it parsed, and the bytes as they were."""
+    try:
+        bundle.encode()
+    except UnicodeEncodeError:
+        # The state says where the bundle is, and state documents are JSON.
+        raise SpecError(
+            f"bundle {bundle!r}: the path is not valid UTF-8",
+            "rename the directory",
+        ) from None
     path = f"{bundle}/config.json"
     try:
         # NONBLOCK: to open a FIFO would otherwise wait for a writer.
