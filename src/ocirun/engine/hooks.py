@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from ocirun.spec.model import Hook, Hooks
 
 _SAID_MAX = 2000
+#: poll(2) counts milliseconds in 31 bits; more than these 24 days is no limit
+_TIMEOUT_MAX = 2_147_483
 
 
 def run(hooks: "Hooks", kind: str, state: "Callable[[], str]", bundle: str) -> None:
@@ -59,7 +61,7 @@ def _run_one(hook: "Hook", field: str, state: str, bundle: str) -> None:
 
 def _wait(pid: int, timeout: int) -> int | None:
     """Give the wait status; None if the time was up and the hook was killed."""
-    if timeout:
+    if 0 < timeout <= _TIMEOUT_MAX:
         pidfd = os.pidfd_open(pid)
         try:
             waiting = select.poll()
