@@ -56,7 +56,7 @@ def build(
     """Give the whole plan; `state` is the hooks' document before, at and after the status."""
     process = setting.spec["process"]
     plan = Plan()
-    plan.field = "descriptors of the runtime"
+    plan.field = process_steps.OUR_DESCRIPTORS
     setting.root_slot = plan.slot()
     setting.proc_slot = plan.slot()
     setting.hook_output = _named(plan, fds.hook_output)
@@ -66,6 +66,7 @@ def build(
     _add_surroundings(plan, setting)
     _add_filesystem(plan, setting, process, state)
     rootfs.add_change(plan, setting)
+    plan.field = process_steps.OUR_DESCRIPTORS
     plan.add("CLOSE", setting.root_slot)
     plan.add("CLOSE", setting.proc_slot)
 

@@ -23,6 +23,9 @@ SYNC_MAPPINGS, SYNC_HOOKS, SYNC_CONSOLE, SYNC_HOME, SYNC_SECCOMP, SYNC_RLIMITS, 
     1, 8
 )
 
+#: what a step is for that no field of the config asks for
+OUR_DESCRIPTORS = "descriptors of the runtime"
+
 
 class Program:
     """What is executed: arguments, environment, and the files that it could be."""
@@ -74,6 +77,7 @@ def add_end(
     add_hooks: "Callable[[], None]",
 ) -> None:
     """Append the loss of rights, the start, the hooks that belong after it, and the program."""
+    plan.field = OUR_DESCRIPTORS
     # Everything of ours is that already; but a descriptor of the host in the container
     # would be the end of it (CVE-2024-21626), so it is said once more.
     plan.add("CLOEXEC", 3 + setting.preserve_fds)
