@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The operations for each kind of mount."""
+
+import pytest
+from tests.unit.engine.planning import Step, build, names, steps
+
+from ocirun.engine.mounts import destination_of
+from ocirun.engine.wire import TARGET_IN_PROC, TARGET_ORDINARY, Plan
+from ocirun.errors import SpecError
+from ocirun.spec.model import Mount, Spec
+
+RO, NOSUID, NODEV, NOEXEC = 1, 2, 4, 8
+REC = 0x8000
+PRIVATE, SLAVE, SHARED = 1 << 18, 1 << 19, 1 << 20
+
+
+def plan_of(document: Spec, *mounts: Mount) -> Plan:
+    document["mounts"] = list(mounts)
+    return build(document)
+
+
+def only(document: Spec, mount: Mount) -> list[Step]:
+    return [step for step in steps(plan_of(document, mount), "mounts[0]") if step[0] != "CLOSE"]
+
+
+@pytest.mark.parametrize(
+    ("destination", "wanted"),
+    [
+        ("/a", "/a"),
+        ("a/b", "/a/b"),
+        ("//a//b/", "/a/b"),
+        ("/a/../../b", "/b"),
+        ("../x", "/x"),
+        ("/", "/"),
+        ("/box/fs/a", "/a"),
+        ("/box/fs2", "/box/fs2"),
+        ("/box/fs", "/box/fs"),
+    ],
+)
+def test_destination(destination: str, wanted: str) -> None:
+    assert destination_of({"destination": destination}, "/box/fs") == wanted
+
+
+def test_filesystem(document: Spec) -> None:
+    mount: Mount = {
+        "destination": "/m",
+        "type": "tmpfs",
+        "source": "src",
+        "options": ["nosuid", "noexec", "size=64k", "sync", "flag"],
+    }
+    target, opened, *options, mounted, attached = only(document, mount)
+    assert target[0] == "TARGET"
+    assert target[3] == "/m"
+    assert opened[0::2] == ("FSOPEN", "tmpfs")
+    assert [step[2:] for step in options if step[0] == "FSCONFIG"] == [
+        ("source", "src"),
+        ("sync", None),
+        ("size", "64k"),
+        ("flag", None),
+    ]
+    assert mounted[0::3] == ("FSMOUNT", NOSUID | NOEXEC)
+    assert attached[0] == "ATTACH"
+
+
+def test_mode_of_a_tmpfs(document: Spec) -> None:
+    """It looks like the directory that it covers, unless a mode is given."""
+    mount: Mount = {"destination": "/m", "type": "tmpfs"}
+    assert "FSMODE" in [step[0] for step in only(document, mount)]
+    mount["options"] = ["mode=700"]
+    assert "FSMODE" not in [step[0] for step in only(document, mount)]
+
+
+def test_read_only_filesystem(document: Spec) -> None:
+    found = only(document, {"destination": "/m", "type": "sysfs", "options": ["ro"]})
+    assert ("ro", None) in [step[2:] for step in found if step[0] == "FSCONFIG"]
+    assert [step[3] for step in found if step[0] == "FSMOUNT"] == [RO]
+
+
+@pytest.mark.parametrize(
+    ("kind", "where"), [("tmpfs", "/m"), ("tmpfs", "/dev"), ("devtmpfs", "/dev")]
+)
+def test_read_only_comes_late(document: Spec, kind: str, where: str) -> None:
+    """Mount points and devices are made in it first."""
+    first: Mount = {"destination": where, "type": kind, "options": ["ro", "nodev"]}
+    plan = plan_of(document, first, {"destination": f"{where}/sub", "type": "tmpfs"})
+    found = steps(plan, "mounts[0]")
+    assert [step[3] for step in found if step[0] == "FSMOUNT"] == [NODEV]
+    attributes = [step for step in found if step[0] == "SETATTR"]
+    assert [step[2] for step in attributes] == [RO]
+    fields = [(step.name, step.field) for step in plan.operations]
+    assert fields.index(("SETATTR", "mounts[0]")) > fields.index(("ATTACH", "mounts[1]"))
+
+
+@pytest.mark.parametrize("kind", ["proc", "sysfs"])
+def test_kernel_filesystems_need_an_ordinary_directory(document: Spec, kind: str) -> None:
+    """CVE-2019-19921: a link, or a volume, where /proc goes."""
+    found = only(document, {"destination": "/proc", "type": kind})
+    assert found[0][-1] == TARGET_ORDINARY | TARGET_IN_PROC
+
+
+@pytest.mark.parametrize(
+    ("where", "allowed"),
+    [("/proc/meminfo", True), ("/proc/sys/kernel/ns_last_pid", True), ("/proc/self/attr", False)],
+)
+def test_entries_of_proc(document: Spec, where: str, *, allowed: bool) -> None:
+    """CVE-2019-16884: only what informs may be covered."""
+    for mount in (
+        Mount(destination=where, type="tmpfs"),
+        Mount(destination=where, source="/x", options=["bind"]),
+    ):
+        (target,) = (step for step in only(document, mount) if step[0] == "TARGET")
+        assert target[-1] == (TARGET_IN_PROC if allowed else 0)
+
+
+def test_bind(document: Spec) -> None:
+    found = only(document, {"destination": "/m", "source": "/src", "options": ["bind"]})
+    assert [step[0] for step in found] == ["OPEN_TREE", "TARGET", "ATTACH"]
+    assert found[0][2:] == ("/src", 0)
+    assert found[1][4] == found[0][1], "what the source is decides what is made"
+
+
+@pytest.mark.parametrize(("source", "wanted"), [("/s", "/s"), ("s/t", "/bundle/s/t")])
+def test_source_of_a_bind(document: Spec, source: str, wanted: str) -> None:
+    found = only(document, {"destination": "/m", "source": source, "options": ["rbind"]})
+    assert found[0][2:] == (wanted, REC)
+
+
+def test_attributes_of_a_bind(document: Spec) -> None:
+    """Those that are not named are inherited, and locked ones stay."""
+    options = ["bind", "ro", "suid"]
+    found = only(document, {"destination": "/m", "source": "/s", "options": options})
+    (attributes,) = (step for step in found if step[0] == "SETATTR")
+    _, _, to_set, to_clear, inherited, propagation, flags = attributes
+    assert to_set == RO
+    assert isinstance(to_clear, int)
+    assert to_clear & NOSUID
+    assert inherited == NODEV | NOEXEC
+    assert (propagation, flags) == (0, 0)
+
+
+def test_recursive_attributes(document: Spec) -> None:
+    options = ["rbind", "rro", "rnosuid", "rdev"]
+    found = only(document, {"destination": "/m", "source": "/s", "options": options})
+    whole = [step for step in found if step[0] == "SETATTR" and step[-1] == REC]
+    assert [step[2:4] for step in whole] == [(RO | NOSUID, NODEV)]
+
+
+def test_propagation_comes_after_the_attaching(document: Spec) -> None:
+    options = ["bind", "rslave", "shared"]
+    found = only(document, {"destination": "/m", "source": "/s", "options": options})
+    assert [step[0] for step in found][-3:] == ["ATTACH", "SETATTR", "SETATTR"]
+    assert [step[5:] for step in found[-2:]] == [(SLAVE, REC), (SHARED, 0)]
+
+
+def test_source_in_a_user_namespace(document: Spec) -> None:
+    """The engine opens what the container's root may not reach."""
+    document["linux"]["namespaces"].append({"type": "user"})
+    found = only(document, {"destination": "/m", "source": "/s", "options": ["rbind"]})
+    assert [step[0] for step in found][:2] == ["SOURCE", "CLONE_TREE"]
+    assert found[1][3] == REC
+
+
+@pytest.mark.parametrize(
+    ("mount", "field"),
+    [
+        ({"destination": "/", "type": "tmpfs"}, "mounts[0].destination: "),
+        ({"destination": "/..", "type": "tmpfs"}, "mounts[0].destination: "),
+        ({"destination": "/m"}, "mounts[0].type: "),
+        ({"destination": "/m", "type": "none"}, "mounts[0].type: "),
+        ({"destination": "/m", "type": "bind", "source": "/s"}, "mounts[0].type: "),
+        (
+            {"destination": "/m", "source": "/s", "options": ["bind", "size=1"]},
+            "mounts[0].options: ",
+        ),
+    ],
+)
+def test_refused(document: Spec, mount: Mount, field: str) -> None:
+    with pytest.raises(SpecError) as raised:
+        plan_of(document, mount)
+    assert raised.value.message.startswith(field)
+
+
+def test_order_is_that_of_the_list(document: Spec) -> None:
+    mounts = [Mount(destination=f"/{name}", type="tmpfs") for name in "cab"]
+    plan = plan_of(document, *mounts)
+    places = [step[3] for step in steps(plan) if step[0] == "TARGET"]
+    assert places[:3] == ["/c", "/a", "/b"]
+    assert names(plan, "mounts[1]")[0] == "TARGET"
