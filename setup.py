@@ -51,8 +51,8 @@ def compile_program(sources: list[str], target: str, *extra: str) -> None:
     )
 
 
-class BuildStub(Command):
-    """Compiles stub/*.c into the package, next to its modules."""
+class BuildFile(Command):
+    """Makes one file of the package; setuptools calls the methods (SubCommand)."""
 
     user_options = []
     editable_mode = False
@@ -63,6 +63,13 @@ class BuildStub(Command):
 
     def finalize_options(self) -> None:
         self.set_undefined_options("build_py", ("build_lib", "build_lib"))
+
+    def get_output_mapping(self) -> dict[str, str]:
+        return {}
+
+
+class BuildStub(BuildFile):
+    """Compiles stub/*.c into the package, next to its modules."""
 
     def target(self) -> str:
         return os.path.join(self.build_lib if not self.editable_mode else "src", "ocirun/stub")
@@ -76,22 +83,9 @@ class BuildStub(Command):
     def get_outputs(self) -> list[str]:
         return [self.target()]
 
-    def get_output_mapping(self) -> dict[str, str]:
-        return {}
 
-
-class BuildPack(Command):
+class BuildPack(BuildFile):
     """Puts the code of all modules into one file, which is read faster (ocirun/packed.py)."""
-
-    user_options = []
-    editable_mode = False
-    build_lib: str | None
-
-    def initialize_options(self) -> None:
-        self.build_lib = None
-
-    def finalize_options(self) -> None:
-        self.set_undefined_options("build_py", ("build_lib", "build_lib"))
 
     def target(self) -> str:
         return os.path.join(self.build_lib or "", "ocirun/modules.pack")
@@ -130,9 +124,6 @@ class BuildPack(Command):
 
     def get_outputs(self) -> list[str]:
         return [] if self.editable_mode else [self.target()]
-
-    def get_output_mapping(self) -> dict[str, str]:
-        return {}
 
 
 class BuildLauncher(build_scripts):
