@@ -40,7 +40,8 @@ def request_of(call: "Call") -> Request:
     request.listen_fds = listen_fds()
     request.preserve_fds = request.listen_fds + preserved_fds(options, 3 + request.listen_fds)
     request.warn = call.journal.warning
-    request.debug = call.journal.debug
+    if call.journal.debugging:
+        request.debug = call.journal.debug
     request.rootless = is_rootless(call.globals.text("rootless"))
     return request
 

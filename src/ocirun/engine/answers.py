@@ -58,6 +58,8 @@ def _synchronise(creation: "Creation", point: int) -> None:
             privileged=creation.setting.privileged,
         )
         return
+    if point != process.SYNC_HOOKS:
+        raise unexpected(point)
     from ocirun.engine import hooks
 
     creation.state.save()
@@ -90,11 +92,19 @@ def _take_descriptor(creation: "Creation", message: "Message") -> bytes:
         pid = creation.state.pid
         notify.hand_over(creation.spec, creation.state, "creating", pid, message.fd)
         return b""
+    if message.value != process.SYNC_CONSOLE:
+        os.close(message.fd)
+        raise unexpected(message.value)
     if creation.request.console_socket:
         hand_over(creation.request.console_socket, message)
     else:
         creation.terminal_fd = message.fd
     return b""
+
+
+def unexpected(point: int) -> KernelError:
+    """Give the error for a point that no operation of ours has."""
+    return KernelError(f"the stub waits at an unknown point: {point}")
 
 
 def hand_over(console_socket: str, message: "Message") -> None:

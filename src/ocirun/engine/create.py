@@ -11,6 +11,7 @@ import time
 from ocirun.engine import (
     bundle as bundles,
     cgroups,
+    mounts,
     pid_file,
     plan as plans,
     state as states,
@@ -19,12 +20,12 @@ from ocirun.engine import (
 )
 from ocirun.engine.conversation import Conversation
 from ocirun.engine.namespaces import Namespaces, check_mounts
-from ocirun.engine.process import Program
+from ocirun.engine.process import Program, check_terminal
 from ocirun.engine.setting import Setting
 from ocirun.engine.wire import NEVER
 from ocirun.errors import SpecError
 from ocirun.linux import procfs, userns
-from ocirun.linux.cgroup import layout
+from ocirun.linux.cgroup import layout, tree
 from ocirun.spec import encode
 
 TYPE_CHECKING = False
@@ -76,8 +77,8 @@ class Request:
         self.rootless = os.geteuid() != 0
         #: called with each warning
         self.warn: Callable[[str], None] = lambda _: None
-        #: called with what only a developer wants to know
-        self.debug: Callable[[str], None] = lambda _: None
+        #: called with what only a developer wants to know: the plan, line by line
+        self.debug: Callable[[str], None] | None = None
         #: for tests: the operation at which the stub gives up
         self.fail_at = NEVER
 
@@ -113,7 +114,7 @@ class Creation:
         self.lock = -1
         self.terminal_fd = -1
         self._read()
-        self._check_terminal(detach=detach)
+        check_terminal(self.spec["process"], request.console_socket, detach=detach)
 
     def _read(self) -> None:
         """Read and check all that was asked for; nothing is made yet."""
@@ -135,20 +136,6 @@ class Creation:
         self.namespaces = Namespaces(self.spec.get("linux", {}).get("namespaces", []))
         check_mounts(self.spec, self.namespaces)
 
-    def _check_terminal(self, *, detach: bool) -> None:
-        terminal = bool(self.spec["process"].get("terminal"))
-        socket = self.request.console_socket
-        if terminal and detach and not socket:
-            raise SpecError(
-                "cannot allocate tty if ocirun will detach without setting console socket",
-                "give --console-socket, or set process.terminal to false",
-            )
-        if socket and not (terminal and detach):
-            raise SpecError(
-                "cannot use console socket if ocirun will not detach or allocate tty",
-                "leave out --console-socket, or set process.terminal to true and use --detach",
-            )
-
     def _compile_seccomp(self) -> "Filter | None":
         section = self.spec.get("linux", {}).get("seccomp")
         if not section:
@@ -156,7 +143,7 @@ class Creation:
         from ocirun.engine import seccomp
 
         found = seccomp.prepare(section, self.request.root)
-        if found:
+        if found and self.request.debug:
             self.request.debug(f"seccomp filter flags: {found.flags}")
         if found and found.listener:
             from ocirun.engine import notify
@@ -228,7 +215,7 @@ class Creation:
         self.planned = cgroups.locate(linux, request.id, self.host, rootless=request.rootless)
         if self.planned:
             state.cgroup_paths = self.planned.paths
-            state.cgroups_made = missing(self.planned.paths)
+            state.cgroups_made = tree.missing(self.planned.paths.values())
         # Before anything is made, so that even after a crash it is known what to remove.
         state.save()
         state.save_config(self.config)
@@ -259,6 +246,11 @@ class Creation:
         )
         for warning in setting.warnings:
             self.request.warn(warning)
+        if self.request.debug:
+            from ocirun.engine import words
+
+            for line in words.lines(plan.operations):
+                self.request.debug(line)
         keep = [*self.fds.all(), *self.namespaces.fds.values()]
         self.conversation = Conversation(
             plan, keep, preserve_fds=self.request.preserve_fds, fail_at=self.request.fail_at
@@ -286,7 +278,7 @@ class Creation:
             setting.bare_mounts = host_mounts.bare(self.rootfs)
         setting.no_keyring = self.request.no_new_keyring
         setting.preserve_fds = self.request.preserve_fds
-        setting.has_own_dev = not _is_dev_bound(self.spec, self.rootfs)
+        setting.has_own_dev = not mounts.binds_dev(self.spec, self.rootfs)
         return setting
 
     def _has_single_id(self) -> bool:
@@ -359,26 +351,6 @@ class Creation:
         if self.lock >= 0:
             os.close(self.lock)
             self.lock = -1
-
-
-def missing(paths: dict[str, str]) -> list[str]:
-    """Give the directories, with their parents, that are not there yet, outermost first."""
-    found: set[str] = set()
-    for path in paths.values():
-        while path not in found and not os.path.exists(path):
-            found.add(path)
-            path = os.path.dirname(path)  # noqa: PLW2901
-    return sorted(found, key=len)
-
-
-def _is_dev_bound(spec: "Spec", rootfs: str) -> bool:
-    from ocirun.engine.mounts import destination_of
-
-    for mount in spec.get("mounts", ()):
-        if destination_of(mount, rootfs) == "/dev":
-            options = mount.get("options", [])
-            return "bind" in options or "rbind" in options
-    return False
 
 
 def create(request: Request) -> int:

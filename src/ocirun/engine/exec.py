@@ -11,21 +11,23 @@ import os
 from ocirun.engine import (
     answers,
     bundle,
+    entry,
     kill,
     pid_file,
     process as steps,
     state as states,
     status,
+    unfinished,
     wire,
 )
 from ocirun.engine.conversation import Conversation
 from ocirun.engine.interruption import Interruptible
-from ocirun.engine.namespaces import TYPES, Namespaces
+from ocirun.engine.namespaces import Namespaces
 from ocirun.engine.plan import add_keyring
 from ocirun.engine.process import Program
 from ocirun.engine.setting import Setting
-from ocirun.engine.wire import NO_SLOT, Plan
-from ocirun.errors import KernelError, SpecError, StateError
+from ocirun.engine.wire import Plan
+from ocirun.errors import StateError
 from ocirun.linux import userns
 from ocirun.linux.cgroup.layout import Layout
 from ocirun.spec import load, validate
@@ -36,10 +38,7 @@ if TYPE_CHECKING:
 
     from ocirun.engine.foreground import Foreground
     from ocirun.engine.state import State
-    from ocirun.linux.cgroup import Cgroup
     from ocirun.spec.model import Process, Spec
-
-_PR_SET_DUMPABLE = 4
 
 
 class Request:
@@ -181,20 +180,8 @@ def _check(request: Request, state: "State", spec: "Spec", process: "Process") -
     if not any(entry["type"] == "mount" for entry in spec.get("linux", {}).get("namespaces", ())):
         # Its root is a chroot of the first process, to which no namespace leads.
         raise StateError(f"cannot exec in container {state.id}: it has no mount namespace")
-    for name in ("apparmorProfile", "selinuxLabel", "scheduler", "ioPriority", "execCPUAffinity"):
-        if process.get(name):
-            raise SpecError(f"process.{name}: not implemented yet by ocirun")
-    terminal = bool(process.get("terminal"))
-    if terminal and request.detach and not request.console_socket:
-        raise SpecError(
-            "cannot allocate tty if ocirun will detach without setting console socket",
-            "give --console-socket, or leave out --tty",
-        )
-    if request.console_socket and not (terminal and request.detach):
-        raise SpecError(
-            "cannot use console socket if ocirun will not detach or allocate tty",
-            "leave out --console-socket, or add --tty and --detach",
-        )
+    unfinished.refuse_process(process)
+    steps.check_terminal(process, request.console_socket, detach=request.detach)
 
 
 def _launch(
@@ -260,6 +247,8 @@ def _serve(
             answers.set_rlimits(conversation.pid, process)
             conversation.go(answers.home(message.fd, process))
             continue
+        if message.value != steps.SYNC_CONSOLE:
+            raise answers.unexpected(message.value)
         if request.console_socket:
             answers.hand_over(request.console_socket, message)
         else:
@@ -278,7 +267,10 @@ def _plan(
     plan = Plan()
     setting.root_slot = plan.slot()
     setting.proc_slot = plan.slot()
-    _add_entry(plan, setting, fds, _open_cgroups(request, state))
+    cgroups = entry.open_cgroups(request, state)
+    files, directory = cgroups
+    fds += files if directory < 0 else [*files, directory]
+    entry.add(plan, setting, process, fds[0], cgroups)
     if not setting.no_keyring:
         add_keyring(plan, setting)
     plan.field = "container's root"
@@ -308,87 +300,3 @@ def _setting(request: Request, state: "State", spec: "Spec") -> Setting:
     setting.may_setgroups = userns.may_setgroups(state.pid)
     setting.preserve_fds = request.preserve_fds
     return setting
-
-
-def _open_cgroups(request: Request, state: "State") -> tuple[list[int], int]:
-    cgroup = kill.cgroup_of(state)
-    if not cgroup:
-        if request.cgroups:
-            raise StateError(f"--cgroup: container {state.id} has no cgroup")
-        return [], -1
-    for controller, path in request.cgroups.items():
-        if ".." in path.split("/"):
-            raise SpecError(f"bad sub cgroup path: {path}", "give it from the container's own on")
-        if controller and controller not in cgroup.paths:
-            raise SpecError(f"unknown controller {controller} in --cgroup")
-    try:
-        if request.cgroups:
-            cgroup = cgroup.sub(request.cgroups)
-        elif cgroup.version == 2:
-            cgroup = _cgroup_for_processes(cgroup, state)
-        directory = cgroup.directory_fd()
-        files = cgroup.attach_fds(cloned=directory >= 0) if cgroup.version == 1 else []
-    except OSError as error:
-        raise KernelError(
-            f"exec in {state.id}: adding pid to cgroup {error.filename}:"
-            f" {(error.strerror or '').lower()}"
-        ) from error
-    return files, directory
-
-
-def _cgroup_for_processes(cgroup: "Cgroup", state: "State") -> "Cgroup":
-    """Give the container's cgroup, or, where no process may be in it, that of its first one.
-
-    A container that manages cgroups itself moves its processes further down, for one
-    that gives controllers to those below holds none itself (cgroups(7), "no internal
-    processes"); or it leaves, and the one that we made is gone.
-    """
-    try:
-        if not cgroup.read("", "cgroup.subtree_control").strip():
-            return cgroup
-    except FileNotFoundError:
-        pass
-    from ocirun.linux.cgroup import v2
-
-    return v2.of_process(state.pid) or cgroup
-
-
-def _add_entry(
-    plan: Plan, setting: Setting, fds: list[int], cgroups: tuple[list[int], int]
-) -> None:
-    """Append what leads into the container: its cgroups, then its namespaces."""
-    files, directory = cgroups
-    namespaces = setting.namespaces
-    slot = plan.slot()
-    score = setting.spec["process"].get("oomScoreAdj")
-    plan.field = "cgroup"
-    for fd in files:
-        plan.add("FD", slot, fd)
-        plan.add("WRITE", slot, "0")
-    fds += files
-    if score is not None:
-        plan.field = "process.oomScoreAdj"
-        plan.add("OPEN_PROC", setting.proc_slot, "/proc")
-        plan.add("WRITE_AT", setting.proc_slot, "self/oom_score_adj", str(score))
-        plan.add("CLOSE", setting.proc_slot)
-    plan.field = "namespaces of the container"
-    plan.add("PRCTL", _PR_SET_DUMPABLE, 0, 0)
-    if directory >= 0:
-        fds.append(directory)
-        plan.field = "container's cgroup"
-        plan.add("FD", slot, directory)
-        plan.add("CLONE", 0, slot)
-        plan.field = "namespaces of the container"
-    wanted = 0
-    for kind in (*namespaces.made, *namespaces.joined):
-        wanted |= TYPES[kind][0]
-    if wanted:
-        plan.add("FD", slot, fds[0])
-        plan.add("SETNS", slot, wanted)
-    plan.add("CLONE", 0, NO_SLOT)
-    if namespaces.private("user"):
-        if setting.may_setgroups:
-            plan.add("GROUPS", 0, b"")
-        plan.add("IDENTITY", 0, 0)
-    plan.add("SETSID")
-    plan.release(slot)

@@ -19,7 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ocirun.engine.setting import Setting
     from ocirun.engine.wire import Plan
-    from ocirun.spec.model import Mount
+    from ocirun.spec.model import Mount, Spec
 
 
 def destination_of(mount: "Mount", rootfs: str) -> str:
@@ -29,6 +29,14 @@ def destination_of(mount: "Mount", rootfs: str) -> str:
     """
     where = normpath("/" + mount["destination"].lstrip("/"))
     return where.removeprefix(rootfs) if where.startswith(rootfs + "/") else where
+
+
+def binds_dev(spec: "Spec", rootfs: str) -> bool:
+    """Tell whether /dev is bound from the host, and so not ours to fill."""
+    for mount in spec.get("mounts", ()):
+        if destination_of(mount, rootfs) == "/dev":
+            return Options(mount.get("options", [])).bind
+    return False
 
 
 def add_mounts(plan: "Plan", setting: "Setting") -> None:

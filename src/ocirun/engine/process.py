@@ -18,10 +18,9 @@ if TYPE_CHECKING:
 
 PR_SET_KEEPCAPS, PR_SET_NO_NEW_PRIVS = 8, 38
 
-#: synchronisation points: what the stub waits for
-SYNC_MAPPINGS, SYNC_HOOKS, SYNC_CONSOLE, SYNC_HOME, SYNC_SECCOMP, SYNC_RLIMITS, SYNC_SOURCE = range(
-    1, 8
-)
+#: points at which the stub waits for the parent; the first is what CONSOLE sends
+SYNC_CONSOLE, SYNC_MAPPINGS, SYNC_HOOKS = 0, 1, 2
+SYNC_HOME, SYNC_SECCOMP, SYNC_RLIMITS, SYNC_SOURCE = 4, 5, 6, 7
 
 #: what a step is for that no field of the config asks for
 OUR_DESCRIPTORS = "descriptors of the runtime"
@@ -44,6 +43,22 @@ class Program:
             self.home = len(entries)
             entries.append(b"HOME=/")
         self.env = tuple(entries)
+
+
+def check_terminal(process: "Process", console_socket: str, *, detach: bool) -> None:
+    """Refuse a terminal that nobody would look after, and a socket that nobody would use."""
+    terminal = bool(process.get("terminal"))
+    if terminal and detach and not console_socket:
+        raise SpecError(
+            "cannot allocate tty if ocirun will detach without setting console socket",
+            "give --console-socket, or do without a terminal (process.terminal, --tty)",
+        )
+    if console_socket and not (terminal and detach):
+        raise SpecError(
+            "cannot use console socket if ocirun will not detach or allocate tty",
+            "leave out --console-socket, or detach and ask for a terminal"
+            " (process.terminal, --tty)",
+        )
 
 
 def _bytes(text: str) -> bytes:

@@ -6,7 +6,7 @@ from ocirun.linux.mount import Options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ocirun.spec.model import Spec
+    from ocirun.spec.model import Process, Spec
 
 _PROCESS = ("apparmorProfile", "selinuxLabel", "scheduler", "ioPriority", "execCPUAffinity")
 _LINUX = ("mountLabel", "intelRdt", "personality", "netDevices", "memoryPolicy")
@@ -14,11 +14,8 @@ _LINUX = ("mountLabel", "intelRdt", "personality", "netDevices", "memoryPolicy")
 
 def refuse(spec: "Spec") -> None:
     """Raise SpecError for the first field that asks for something we do not do."""
-    process = spec.get("process", {})
+    refuse_process(spec.get("process", {}))
     linux = spec.get("linux", {})
-    for name in _PROCESS:
-        if process.get(name):
-            _fail(f"process.{name}")
     for name in _LINUX:
         if linux.get(name):
             _fail(f"linux.{name}")
@@ -28,6 +25,13 @@ def refuse(spec: "Spec") -> None:
             _fail(f"mounts[{index}]: idmapped mounts")
         if options.copy_up:
             _fail(f"mounts[{index}].options: tmpcopyup")
+
+
+def refuse_process(process: "Process") -> None:
+    """Do the same for a process alone."""
+    for name in _PROCESS:
+        if process.get(name):
+            _fail(f"process.{name}")
 
 
 def _fail(field: str) -> None:

@@ -13,9 +13,23 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+    from typing import Protocol
 
     Drained = Callable[[str, float], None]
+
+    class Freezable(Protocol):
+        """A cgroup of either version."""
+
+        def freeze(self, timeout: float = ...) -> None:
+            """Stop all processes."""
+
+        def thaw(self) -> None:
+            """Let them go on."""
+
+        def pids(self) -> list[int]:
+            """Give all processes."""
+
 
 # What an unprivileged caller meets where nothing was delegated to it.
 NOT_OURS = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -68,6 +82,17 @@ def make(directory: str, made: list[str]) -> None:
             made.append(directory)
             return
     raise OSError(errno.ENOENT, os.strerror(errno.ENOENT), directory)
+
+
+def missing(directories: "Iterable[str]") -> list[str]:
+    """Give the directories, with their parents, that are not there yet, outermost first."""
+    found: set[str] = set()
+    for directory in directories:
+        path = directory
+        while path not in found and not os.path.exists(path):
+            found.add(path)
+            path = os.path.dirname(path)
+    return sorted(found, key=len)
 
 
 def children(directory: str) -> list[str]:
@@ -153,6 +178,23 @@ def signal(found: list[int], number: int) -> None:
             os.kill(pid, number)
         except ProcessLookupError:
             continue
+
+
+def signal_held(cgroup: "Freezable", number: int, *, can_freeze: bool = True) -> None:
+    """Send a signal to every process in a cgroup and below, held still meanwhile."""
+    try:
+        if can_freeze:
+            cgroup.freeze(timeout=0.5)
+    except OSError as error:
+        if error.errno in GONE:
+            return
+        # Processes that cannot be stopped (in a wait that no signal ends) still get it.
+        if error.errno != errno.EBUSY:
+            raise
+    try:
+        signal(cgroup.pids(), number)
+    finally:
+        cgroup.thaw()
 
 
 def pause(seconds: float) -> None:

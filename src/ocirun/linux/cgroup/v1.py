@@ -138,19 +138,7 @@ class Cgroup:
 
     def signal(self, number: int) -> None:
         """Send a signal to every process in the cgroup and below, held still meanwhile."""
-        try:
-            if "freezer" in self.paths:
-                self.freeze(timeout=0.5)
-        except OSError as error:
-            if error.errno in tree.GONE:
-                return
-            # Processes that cannot be stopped (in a wait that no signal ends) still get it.
-            if error.errno != errno.EBUSY:
-                raise
-        try:
-            tree.signal(self.pids(), number)
-        finally:
-            self.thaw()
+        tree.signal_held(self, number, can_freeze="freezer" in self.paths)
 
     def freeze(self, timeout: float = 10.0) -> None:
         """Stop all processes and wait until they have stopped; EBUSY if they do not."""

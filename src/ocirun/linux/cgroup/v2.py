@@ -136,20 +136,8 @@ class Cgroup:
 
     def signal(self, number: int) -> None:
         """Send a signal to every process in the cgroup and below, held still meanwhile."""
-        if not self.paths:
-            return
-        try:
-            self.freeze(timeout=0.5)
-        except OSError as error:
-            if error.errno in tree.GONE:
-                return
-            # Processes that cannot be stopped (in a wait that no signal ends) still get it.
-            if error.errno != errno.EBUSY:
-                raise
-        try:
-            tree.signal(self.pids(), number)
-        finally:
-            self.thaw()
+        if self.paths:
+            tree.signal_held(self, number)
 
     def freeze(self, timeout: float = 10.0) -> None:
         """Stop all processes and wait until they have stopped; EBUSY if they do not."""

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The way into a running container, for one more process: its cgroups, then its namespaces."""
+
+import os
+
+from ocirun.engine import kill
+from ocirun.engine.namespaces import TYPES
+from ocirun.engine.wire import NO_SLOT
+from ocirun.errors import KernelError, SpecError, StateError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ocirun.engine.exec import Request
+    from ocirun.engine.setting import Setting
+    from ocirun.engine.state import State
+    from ocirun.engine.wire import Plan
+    from ocirun.linux.cgroup import Cgroup
+    from ocirun.spec.model import Process
+
+_PR_SET_DUMPABLE = 4
+
+
+def open_cgroups(request: "Request", state: "State") -> tuple[list[int], int]:
+    """Open what leads into the cgroups: files to write "0" to, and a directory or -1.
+
+    The caller closes them.
+    """
+    cgroup = kill.cgroup_of(state)
+    if not cgroup:
+        if request.cgroups:
+            raise StateError(f"--cgroup: container {state.id} has no cgroup")
+        return [], -1
+    for controller, path in request.cgroups.items():
+        if ".." in path.split("/"):
+            raise SpecError(f"bad sub cgroup path: {path}", "give it from the container's own on")
+        if controller and controller not in cgroup.paths:
+            raise SpecError(f"unknown controller {controller} in --cgroup")
+    directory = -1
+    try:
+        if request.cgroups:
+            cgroup = cgroup.sub(request.cgroups)
+        elif cgroup.version == 2:
+            cgroup = _cgroup_for_processes(cgroup, state)
+        directory = cgroup.directory_fd()
+        files = cgroup.attach_fds(cloned=directory >= 0) if cgroup.version == 1 else []
+    except OSError as error:
+        if directory >= 0:
+            os.close(directory)
+        raise KernelError(
+            f"exec in {state.id}: adding pid to cgroup {error.filename}:"
+            f" {(error.strerror or '').lower()}"
+        ) from error
+    return files, directory
+
+
+def _cgroup_for_processes(cgroup: "Cgroup", state: "State") -> "Cgroup":
+    """Give the container's cgroup, or, where no process may be in it, that of its first one.
+
+    A container that manages cgroups itself moves its processes further down, for one
+    that gives controllers to those below holds none itself (cgroups(7), "no internal
+    processes"); or it leaves, and the one that we made is gone.
+    """
+    try:
+        if not cgroup.read("", "cgroup.subtree_control").strip():
+            return cgroup
+    except FileNotFoundError:
+        pass
+    from ocirun.linux.cgroup import v2
+
+    return v2.of_process(state.pid) or cgroup
+
+
+def add(
+    plan: "Plan",
+    setting: "Setting",
+    process: "Process",
+    pidfd: int,
+    cgroups: tuple[list[int], int],
+) -> None:
+    """Append what leads into the container: its cgroups, then its namespaces."""
+    files, directory = cgroups
+    namespaces = setting.namespaces
+    slot = plan.slot()
+    score = process.get("oomScoreAdj")
+    plan.field = "cgroup"
+    for fd in files:
+        plan.add("FD", slot, fd)
+        plan.add("WRITE", slot, "0")
+    if score is not None:
+        plan.field = "process.oomScoreAdj"
+        plan.add("OPEN_PROC", setting.proc_slot, "/proc")
+        plan.add("WRITE_AT", setting.proc_slot, "self/oom_score_adj", str(score))
+        plan.add("CLOSE", setting.proc_slot)
+    plan.field = "namespaces of the container"
+    plan.add("PRCTL", _PR_SET_DUMPABLE, 0, 0)
+    if directory >= 0:
+        plan.field = "container's cgroup"
+        plan.add("FD", slot, directory)
+        plan.add("CLONE", 0, slot)
+        plan.field = "namespaces of the container"
+    wanted = 0
+    for kind in (*namespaces.made, *namespaces.joined):
+        wanted |= TYPES[kind][0]
+    if wanted:
+        plan.add("FD", slot, pidfd)
+        plan.add("SETNS", slot, wanted)
+    plan.add("CLONE", 0, NO_SLOT)
+    if namespaces.private("user"):
+        if setting.may_setgroups:
+            plan.add("GROUPS", 0, b"")
+        plan.add("IDENTITY", 0, 0)
+    plan.add("SETSID")
+    plan.release(slot)
