@@ -11,14 +11,6 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-int op_PRCTL(struct stub *stub, const u64 *arg)
-{
-	long error = sys(SYS_prctl, arg[0], arg[1], arg[2], 0, 0);
-
-	(void)stub;
-	return error < 0 ? (int)error : 0;
-}
-
 /* IDENTITY UID GID: group first, for afterwards there is no right to it. */
 int op_IDENTITY(struct stub *stub, const u64 *arg)
 {
@@ -84,13 +76,6 @@ int op_CAPABILITIES(struct stub *stub, const u64 *arg)
 			error = sys(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0);
 	}
 	return (int)error;
-}
-
-int op_UMASK(struct stub *stub, const u64 *arg)
-{
-	(void)stub;
-	(void)sys1(SYS_umask, arg[0]);
-	return 0;
 }
 
 /* KEYRING NAME KEEP ADD: a session keyring of its own, and its permission bits. */

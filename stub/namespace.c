@@ -70,18 +70,6 @@ int op_WRITE_AT(struct stub *stub, const u64 *arg)
 	return error;
 }
 
-/* SETNS SLOT TYPE */
-int op_SETNS(struct stub *stub, const u64 *arg)
-{
-	return (int)sys2(SYS_setns, slot_get(stub, arg[0]), arg[1]);
-}
-
-int op_UNSHARE(struct stub *stub, const u64 *arg)
-{
-	(void)stub;
-	return (int)sys1(SYS_unshare, arg[0]);
-}
-
 /*
  * CLONE FLAGS CGROUP: the rest of the plan is carried out by a new process in new
  * namespaces, a sibling of ours and so a child of the engine.  We tell its pid,
@@ -116,25 +104,6 @@ int op_SETSID(struct stub *stub, const u64 *arg)
 	(void)arg;
 	/* EPERM: leader of a group already, as the first process of a pid namespace may be */
 	return error < 0 && error != -EPERM ? (int)error : 0;
-}
-
-int op_HOSTNAME(struct stub *stub, const u64 *arg)
-{
-	const char *name = plan_text(stub, arg[0]);
-
-	return name ? (int)sys2(SYS_sethostname, name, strlen(name)) : -EPROTO;
-}
-
-int op_DOMAINNAME(struct stub *stub, const u64 *arg)
-{
-	const char *name = plan_text(stub, arg[0]);
-
-	return name ? (int)sys2(SYS_setdomainname, name, strlen(name)) : -EPROTO;
-}
-
-int op_FCHDIR(struct stub *stub, const u64 *arg)
-{
-	return (int)sys1(SYS_fchdir, slot_get(stub, arg[0]));
 }
 
 /* LOOPBACK: a new network namespace has one, but down. */

@@ -10,15 +10,22 @@
 #include <errno.h>
 #include <sys/mman.h>
 
+#define CALL_ARGUMENTS 3
+
 struct handler {
-	operation run;
+	operation run; /* NULL: `call` is all there is to do */
 	u32 argc;
+	u32 call;
+	u32 slots, texts; /* which arguments of the call are not plain numbers */
 };
 
 static const struct handler handlers[] = {
-#define X(name, number, arguments) [number] = { op_##name, arguments },
+#define X(name, number, arguments) [number] = { op_##name, arguments, 0, 0, 0 },
 	WIRE_OPERATIONS(X)
 #undef X
+#define Y(name, number, ...) [number] = { NULL, __VA_ARGS__ },
+		WIRE_CALLS(Y)
+#undef Y
 };
 
 int plan_map(struct stub *stub, int fd)
@@ -97,6 +104,34 @@ int slot_set(struct stub *stub, u64 slot, int fd)
 	return 0;
 }
 
+static int call(struct stub *stub, const struct handler *handler, const u64 *arg)
+{
+	long value[CALL_ARGUMENTS] = { 0 };
+	long answer;
+
+	for (u32 i = 0; i < handler->argc && i < CALL_ARGUMENTS; i++) {
+		value[i] = (long)arg[i];
+		if (handler->slots & 1U << i)
+			value[i] = slot_get(stub, arg[i]);
+		if (handler->texts & 1U << i && arg[i]) {
+			value[i] = (long)(uintptr_t)plan_text(stub, arg[i]);
+			if (!value[i])
+				return -EPROTO;
+		}
+	}
+	answer = sys3(handler->call, value[0], value[1], value[2]);
+	return answer < 0 ? (int)answer : 0;
+}
+
+static int carry_out(struct stub *stub, const struct wire_op *op)
+{
+	const struct handler *handler = &handlers[op->code];
+
+	if (handler->argc != op->argc || !(handler->run || handler->call))
+		return -EPROTO;
+	return handler->run ? handler->run(stub, op->arg) : call(stub, handler, op->arg);
+}
+
 int plan_run(struct stub *stub)
 {
 	const struct wire_plan *plan = (const struct wire_plan *)stub->plan;
@@ -111,11 +146,9 @@ int plan_run(struct stub *stub)
 		at += sizeof(*op) + op->argc * sizeof(u64);
 		if (at > stub->size || op->code >= ARRAY_SIZE(handlers))
 			return -EPROTO;
-		if (!handlers[op->code].run || handlers[op->code].argc != op->argc)
-			return -EPROTO;
 		if (stub->index == plan->fail_at)
 			return -EIO;
-		error = handlers[op->code].run(stub, op->arg);
+		error = carry_out(stub, op);
 		if (error < 0)
 			return error;
 	}

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/close_range.h>
 #include <sys/stat.h>
 
 /*
@@ -94,13 +93,6 @@ int op_PROGRAM(struct stub *stub, const u64 *arg)
 			error = (int)wrong;
 	}
 	return error;
-}
-
-/* CLOEXEC FIRST: nothing from this descriptor on survives the exec. */
-int op_CLOEXEC(struct stub *stub, const u64 *arg)
-{
-	(void)stub;
-	return (int)sys3(SYS_close_range, arg[0], ~0U, CLOSE_RANGE_CLOEXEC);
 }
 
 /* EXEC ARGV ENVP */

@@ -29,16 +29,11 @@
 	X(CLOSE, 2, 1)           \
 	X(WRITE, 3, 2)           \
 	X(WRITE_AT, 4, 3)        \
-	X(SETNS, 5, 2)           \
-	X(UNSHARE, 6, 1)         \
 	X(CLONE, 7, 2)           \
 	X(SYNC, 8, 1)            \
-	X(PRCTL, 9, 3)           \
 	X(SETSID, 10, 0)         \
 	X(IDENTITY, 11, 2)       \
 	X(GROUPS, 12, 2)         \
-	X(HOSTNAME, 13, 1)       \
-	X(DOMAINNAME, 14, 1)     \
 	X(OPEN, 15, 2)           \
 	X(OPEN_PROC, 16, 2)      \
 	X(OPEN_TREE, 17, 3)      \
@@ -58,13 +53,11 @@
 	X(PIVOT_ROOT, 31, 1)     \
 	X(MOVE_ROOT, 32, 1)      \
 	X(CHROOT, 33, 1)         \
-	X(FCHDIR, 34, 1)         \
 	X(CHDIR, 35, 2)          \
 	X(CONSOLE, 36, 4)        \
 	X(STDIO_OWNER, 37, 1)    \
 	X(BOUNDING, 38, 1)       \
 	X(CAPABILITIES, 39, 4)   \
-	X(UMASK, 40, 1)          \
 	X(KEYRING, 41, 3)        \
 	X(SECCOMP, 42, 4)        \
 	X(HOME, 43, 2)           \
@@ -72,17 +65,39 @@
 	X(START, 45, 1)          \
 	X(HOOK, 46, 7)           \
 	X(EXEC, 47, 2)           \
-	X(CLOEXEC, 48, 1)        \
 	X(NULL_STDIO, 49, 1)     \
 	X(LOOPBACK, 50, 0)       \
 	X(MKDIR, 51, 2)          \
 	X(SOURCE, 52, 3)         \
 	X(HIDE, 53, 1)
 
+/*
+ * Operations that are one system call and nothing else.
+ * Y(name, number, arguments, system call, which are slots, which are offsets), the last
+ * two as sets of bits; offset 0 is a null pointer.
+ */
+#define WIRE_CALLS(Y)                                   \
+	Y(SETNS, 5, 2, SYS_setns, 1, 0)                 \
+	Y(UNSHARE, 6, 1, SYS_unshare, 0, 0)             \
+	Y(PRCTL, 9, 3, SYS_prctl, 0, 0)                 \
+	Y(HOSTNAME, 13, 2, SYS_sethostname, 0, 1)       \
+	Y(DOMAINNAME, 14, 2, SYS_setdomainname, 0, 1)   \
+	Y(FCHDIR, 34, 1, SYS_fchdir, 1, 0)              \
+	Y(UMASK, 40, 1, SYS_umask, 0, 0)                \
+	Y(CLOEXEC, 48, 3, SYS_close_range, 0, 0)        \
+	Y(PERSONALITY, 54, 1, SYS_personality, 0, 0)    \
+	Y(AFFINITY, 55, 3, SYS_sched_setaffinity, 0, 4) \
+	Y(SCHEDULER, 56, 3, SYS_sched_setattr, 0, 2)    \
+	Y(IO_PRIORITY, 57, 3, SYS_ioprio_set, 0, 0)     \
+	Y(MEMORY_POLICY, 58, 3, SYS_set_mempolicy, 0, 2)
+
 enum wire_code {
 #define X(name, number, arguments) WIRE_OP_##name = (number),
 	WIRE_OPERATIONS(X)
 #undef X
+#define Y(name, number, ...) WIRE_OP_##name = (number),
+		WIRE_CALLS(Y)
+#undef Y
 };
 
 struct wire_plan {

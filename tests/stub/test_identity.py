@@ -146,8 +146,8 @@ def test_filter_with_a_listener_and_nobody_to_take_it(begin: Begin, plan: Plan) 
 @pytest.mark.root
 def test_names(begin: Begin, plan: Plan) -> None:
     plan.add("UNSHARE", CLONE_NEWUTS)
-    plan.add("HOSTNAME", "a.name")
-    plan.add("DOMAINNAME", "a.domain")
+    plan.add("HOSTNAME", "a.name", 6)
+    plan.add("DOMAINNAME", "a.domain", 8)
     argv = (b"sh", b"-c", b"cat /proc/sys/kernel/hostname /proc/sys/kernel/domainname")
     plan.add("PROGRAM", (b"/bin/sh",))
     plan.add("EXEC", argv, (b"PATH=/usr/bin:/bin",))

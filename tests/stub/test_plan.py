@@ -87,8 +87,6 @@ TEXTS: dict[str, Callable[[int], bytes]] = {
     "FSOPEN": lambda at: one("FSOPEN", 0, at),
     "FSCONFIG": lambda at: one("FSCONFIG", 0, at, 0),
     "WRITE_AT": lambda at: one("WRITE_AT", 0, at, at),
-    "HOSTNAME": lambda at: one("HOSTNAME", at),
-    "DOMAINNAME": lambda at: one("DOMAINNAME", at),
     "CHDIR": lambda at: one("CHDIR", at, 0),
     "MKDIR": lambda at: one("MKDIR", 0, at),
     "KEYRING": lambda at: one("KEYRING", at, 0, 0),
@@ -108,6 +106,19 @@ def test_offset_outside(begin: Begin, name: str, offset: int) -> None:
     stub = begin(TEXTS[name](offset))
     assert stub.failure() == (0, errno.EPROTO)
     assert stub.end() == 1
+
+
+@pytest.mark.parametrize("offset", NOWHERE[1:])
+def test_text_of_a_call_outside(begin: Begin, offset: int) -> None:
+    stub = begin(one("HOSTNAME", offset, 1))
+    assert stub.failure() == (0, errno.EPROTO)
+    assert stub.end() == 1
+
+
+def test_a_call_without_its_text(begin: Begin) -> None:
+    """Offset 0 is a null pointer, which the kernel knows how to refuse."""
+    stub = begin(one("AFFINITY", 0, 8, 0))
+    assert stub.failure() == (0, errno.EFAULT)
 
 
 @pytest.mark.parametrize("name", ["RESOLVE", "TARGET", "MKNOD", "SYMLINK"])

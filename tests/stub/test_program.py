@@ -14,6 +14,7 @@ from ocirun.engine.wire import CHDIR_IF_ALLOWED, CHDIR_IF_NEEDED, Entry, Plan
 CLONE_NEWNS = 0x00020000
 MS_PRIVATE = 1 << 18
 AT_RECURSIVE = 0x8000
+CLOSE_RANGE_CLOEXEC = 4
 ENV = b"/usr/bin/env"
 
 
@@ -196,7 +197,7 @@ def test_files_that_are_inherited(begin: Begin, plan: Plan, kept: int) -> None:
     plan.add("OPEN", 0, "/etc")
     plan.add("OPEN", 1, "/usr")
     read, write = os.pipe()
-    plan.add("CLOEXEC", read + kept)
+    plan.add("CLOEXEC", read + kept, 0xFFFFFFFF, CLOSE_RANGE_CLOEXEC)
     add_exec(plan, "for fd in /proc/$$/fd/*; do readlink $fd; done; true")
     stub = begin(plan, read)
     os.close(read)

@@ -17,7 +17,7 @@ def defined(pattern: str) -> dict[str, int]:
 
 
 def test_operations() -> None:
-    rows = re.findall(r"\bX\((\w+), (\d+), (\d+)\)", HEADER)
+    rows = re.findall(r"\b[XY]\((\w+), (\d+), (\d+)[,)]", HEADER)
     assert {name: (int(number), int(count)) for name, number, count in rows} == wire.OPERATIONS
 
 

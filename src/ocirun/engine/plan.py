@@ -6,6 +6,8 @@ by the container; then namespaces, the tree of mounts, the change of root, and l
 the loss of rights.  Nothing here makes a system call.
 """
 
+from os import fsencode
+
 from ocirun.engine import devices, hooks, mounts, process as process_steps, rootfs
 from ocirun.engine.namespaces import TYPES
 from ocirun.engine.wire import NO_SLOT, Plan
@@ -180,7 +182,8 @@ def _add_surroundings(plan: Plan, setting: "Setting") -> None:
     for key in ("hostname", "domainname"):
         if spec.get(key):
             plan.field = key
-            plan.add(key.upper(), spec[key])
+            name = fsencode(spec[key])
+            plan.add(key.upper(), name, len(name))
 
 
 def add_keyring(plan: Plan, setting: "Setting") -> None:

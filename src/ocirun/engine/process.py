@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ocirun.spec.model import Process, User
 
 PR_SET_KEEPCAPS, PR_SET_NO_NEW_PRIVS = 8, 38
+_LAST_FD, _CLOSE_RANGE_CLOEXEC = 0xFFFFFFFF, 4
 
 #: points at which the stub waits for the parent; the first is what CONSOLE sends
 SYNC_CONSOLE, SYNC_MAPPINGS, SYNC_HOOKS = 0, 1, 2
@@ -95,7 +96,7 @@ def add_end(
     plan.field = OUR_DESCRIPTORS
     # Everything of ours is that already; but a descriptor of the host in the container
     # would be the end of it (CVE-2024-21626), so it is said once more.
-    plan.add("CLOEXEC", 3 + setting.preserve_fds)
+    plan.add("CLOEXEC", 3 + setting.preserve_fds, _LAST_FD, _CLOSE_RANGE_CLOEXEC)
     plan.field = "process.user.umask"
     plan.add("UMASK", process.get("user", {}).get("umask", 0o022))
     sealed = process.get("noNewPrivileges", False)

@@ -25,7 +25,7 @@ def one(field: str, name: str, *args: Argument) -> Plan:
 
 def test_the_pattern(plan: Plan) -> None:
     plan.field = "hostname"
-    plan.add("HOSTNAME", "x" * 3)
+    plan.add("HOSTNAME", "x" * 3, 3)
     error = explain(plan, errno.EPERM)
     assert error.message == "hostname: set the host name to 'xxx': operation not permitted"
     assert error.hint == ""

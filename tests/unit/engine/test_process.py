@@ -118,4 +118,4 @@ def test_limits_are_waited_for_once(document: Spec) -> None:
 @pytest.mark.parametrize("count", [0, 3])
 def test_descriptors_for_the_program(document: Spec, count: int) -> None:
     plan = build(document, change=lambda setting: setattr(setting, "preserve_fds", count))
-    assert find(plan, "CLOEXEC").args == (3 + count,)
+    assert find(plan, "CLOEXEC").args == (3 + count, 0xFFFFFFFF, 4)

@@ -55,7 +55,7 @@ def test_numbers(plan: Plan) -> None:
 
 def test_texts(plan: Plan) -> None:
     plan.add("SYMLINK", 0, "ünder", b"\xff\xfe", 1)
-    plan.add("HOSTNAME", "")
+    plan.add("HOSTNAME", "", 0)
     plan.add("OPEN", 0, "\udcff")
     data = plan.encode()
     first, second, third = read(data)
