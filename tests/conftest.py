@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests import leak, privilege
+from tests import conformance, leak, privilege
 from tests.bundle import Bundles
 
 import rootfs
@@ -33,8 +33,32 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip(missing)
 
 
+#: test functions that ran in one of their forms at least, and those of which one was skipped
+_ran: set[str] = set()
+_skipped: set[str] = set()
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    function = report.nodeid.partition("[")[0]
+    if report.skipped:
+        _skipped.add(function)
+    elif report.when == "call":
+        _ran.add(function)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a whole run by root in which something that docs/conformance.md promises never ran."""
+    whole = not (session.config.option.keyword or session.config.option.markexpr)
+    if whole and session.config.args == session.config.getini("testpaths") and not os.geteuid():
+        missing = conformance.never_ran(_ran, _skipped)
+        if missing and not session.exitstatus:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Count the skipped tests by what they lack."""
+    for test in conformance.never_ran(_ran, _skipped):
+        terminalreporter.write_line(f"{test} is promised by {conformance.PAGE}, and was skipped")
     lacking: Counter[str] = Counter()
     for report in terminalreporter.stats.get("skipped", []):
         if isinstance(report, pytest.TestReport | pytest.CollectReport):

@@ -12,12 +12,16 @@ if TYPE_CHECKING:
 
 
 def invoke(_: "Call") -> int:
-    """Print the document; it says what ocirun can do, not what this host allows."""
-    document = features.document(
+    """Print the document."""
+    write(encode.dumps_indented(document(), "    ") + "\n")
+    return 0
+
+
+def document() -> dict[str, object]:
+    """Gather the document; it says what ocirun can do, not what this host allows."""
+    return features.document(
         mount_options=mount_options(), capabilities=capability.NAMES, seccomp=_seccomp()
     )
-    write(encode.dumps_indented(document, "    ") + "\n")
-    return 0
 
 
 def _seccomp() -> dict[str, list[str]]:

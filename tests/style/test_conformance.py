@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""docs/conformance.md says nothing that no test shows, and `features` nothing that it lacks.
+
+That a named test ran, and was not skipped everywhere, is seen at the end of a whole run
+(tests/conftest.py).
+"""
+
+import os
+import re
+from collections.abc import Iterator
+
+import pytest
+from tests.conformance import PAGE, STATES, Row, functions, never_ran, rows
+from tests.repository import TOP, read
+
+from ocirun.cli import features
+
+ROWS = rows()
+
+
+def test_there_are_rows() -> None:
+    assert len(ROWS) > 100
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.item)
+def test_row(row: Row) -> None:
+    assert row.state in STATES
+    assert row.tests or row.state == "refused", "what is done has a test"
+    for path, name in row.tests:
+        assert os.path.exists(TOP / path), path
+        assert name in functions(path), f"{path} has no {name}"
+
+
+def test_no_item_twice() -> None:
+    items = [row.item for row in ROWS]
+    assert {item for item in items if items.count(item) > 1} == set()
+
+
+def listed(value: object, path: str = "") -> Iterator[tuple[str, str]]:
+    """Every word of the features document that says that something can be had."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from listed(item, f"{path}.{key}" if path else key)
+    elif isinstance(value, list):
+        for item in value:
+            yield path, str(item)
+    elif value is True:
+        yield path, path.rpartition(".")[2]
+
+
+def test_features_are_in_the_table() -> None:
+    words = {word for row in ROWS for word in re.findall(r"`([^`]+)`", f"{row.item} {row.remark}")}
+    lists = ("capabilities", "archs")  # too long for a table: one row each
+    missing = [
+        f"{path}: {word}"
+        for path, word in listed(features.document())
+        if word not in words and path.rpartition(".")[2] not in lists and path not in words
+    ]
+    assert missing == [], f"no row of {PAGE} proves it"
+
+
+def test_a_test_that_never_ran_is_found() -> None:
+    path, name = ROWS[0].tests[0]
+    node = f"{path}::{name}"
+    assert never_ran(set(), {node}) == [node]
+    assert never_ran({node}, {node}) == []
+    assert never_ran(set(), {f"{path}::test_that_is_not_named"}) == []
+
+
+def test_the_page_explains_its_words() -> None:
+    head = read(PAGE).partition("| item |")[0]
+    assert [state for state in STATES if f"**{state}**" not in head] == []
