@@ -143,6 +143,7 @@ COMMANDS: "dict[str, Row]" = {
         "ID",
         ((("force", "f"), "bool", "", "kill it first; a missing container is no error"),),
     ),
+    "doctor": ("look at this host: what works, what is missing, what helps", "", (FORMAT,)),
     "events": (
         "print statistics and out-of-memory events of a container",
         "ID",
