@@ -13,7 +13,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-import plan
 import rootfs
 from ocirun import _linux
 
@@ -132,10 +131,9 @@ def say_which_setting() -> None:
 
 def show_plan() -> None:
     """Print what would have been done."""
-    print("\nThis is the plan that ocirun made for the container, one operation a line;")
-    print("a small program in C, started in the new namespaces, carries it out:\n")
-    for operation in plan.operations(str(DEMO)):
-        print("  " + plan.line(operation))
+    print("\nThis is what ocirun would do, step by step; most of it is the plan that a small")
+    print("program in C, started in the new namespaces, carries out:\n", flush=True)
+    subprocess.run([OCIRUN, "explain", str(DEMO)], check=False)
 
 
 def show_way(root: list[str]) -> None:
@@ -148,6 +146,7 @@ That was a container. Go on by hand:
   cd {shlex.quote(str(DEMO))}
   {relative}{flags} run test       # a shell in the container, on this terminal
   $EDITOR config.json              # change args, mounts, hostname, limits ...
+  {relative} explain                # what run does, step by step
   {relative}{flags} list           # from another terminal, while it runs
   {relative} spec --help{"" if os.geteuid() == 0 else "           # --rootless wrote this config.json"}
 """)

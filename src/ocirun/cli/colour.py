@@ -34,13 +34,12 @@ def width(fd: int = STDOUT) -> int:
         return 1 << 16
 
 
-def wrap(text: str, indent: int, fd: int = STDOUT) -> list[str]:
-    """Break a text into lines that fit beside an indent; no text, no lines."""
-    room = max(20, width(fd) - indent)
+def wrap(text: str, *, room: int) -> list[str]:
+    """Break a text into lines of so many columns; no text, no lines."""
     lines: list[str] = []
     line = ""
     for word in text.split():
-        if line and len(line) + 1 + len(word) > room:
+        if line and len(line) + 1 + len(word) > max(room, 20):
             lines.append(line)
             line = word
         else:

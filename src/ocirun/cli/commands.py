@@ -153,6 +153,11 @@ COMMANDS: "dict[str, Row]" = {
         ),
     ),
     "exec": ("run one more process in a container", "ID [COMMAND [ARG...]]", EXEC),
+    "explain": (
+        "print what run would do with a bundle, and what this host cannot do",
+        "[BUNDLE]",
+        (FORMAT, (("all", "a"), "bool", "", "show also the housekeeping of descriptors")),
+    ),
     "features": ("print what this runtime supports, as JSON", "", ()),
     "kill": (
         "send a signal to the first process of a container; default: TERM",
@@ -194,5 +199,6 @@ COMMANDS: "dict[str, Row]" = {
 
 def argument_limits(usage: str) -> tuple[int, int]:
     """Least and most number of arguments, read from how the help writes them."""
-    most = MANY if "..." in usage else len(usage.split())
-    return min(most, 1), most
+    words = usage.split()
+    most = MANY if "..." in usage else len(words)
+    return int(bool(words) and not words[0].startswith("[")), most

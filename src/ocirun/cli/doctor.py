@@ -4,7 +4,7 @@
 import os
 
 from ocirun.cli.call import write
-from ocirun.cli.colour import GREEN, PLAIN, RED, YELLOW, paint, wrap
+from ocirun.cli.colour import GREEN, PLAIN, RED, YELLOW, paint, width, wrap
 from ocirun.engine import doctor
 from ocirun.engine.findings import BAD, GOOD, POOR, Host
 from ocirun.errors import UsageError
@@ -50,9 +50,9 @@ def page(findings: "Iterable[Finding]") -> str:
             group = finding.group
         sign, colour = SIGNS[finding.state]
         lead = f"  {sign}  {finding.item:{ITEM}}"
-        first, *more = wrap(finding.seen, len(lead))
+        first, *more = wrap(finding.seen, room=width() - len(lead))
         lines.append(f"  {paint(sign, colour)}  {finding.item:{ITEM}}{first}")
         lines += [" " * len(lead) + line for line in more]
-        for line in wrap(finding.remedy, len(lead) + 2):
+        for line in wrap(finding.remedy, room=width() - len(lead) - 2):
             lines.append(f"{'':{len(lead)}}> {line}")
     return "\n".join(lines) + "\n"

@@ -237,7 +237,7 @@ class Creation:
                 self.fds.cgroup_files = self.cgroup.attach_fds(cloned=cloned)
 
     def _start_stub(self) -> None:
-        setting = self._setting()
+        setting = self.plan_setting()
         if self.spec.get("hooks"):
             self.fds.hook_output = os.memfd_create("output", os.MFD_CLOEXEC)
         self.setting = setting
@@ -262,7 +262,8 @@ class Creation:
             self.state.pid = pid
             self.state.start_time = procfs.start_time(pid)
 
-    def _setting(self) -> Setting:
+    def plan_setting(self) -> Setting:
+        """Gather the facts on which the plan is built; `host` has to be known."""
         setting = Setting(self.spec, self.request.bundle, self.namespaces, self.host)
         inside = userns.inside()
         setting.id = self.request.id

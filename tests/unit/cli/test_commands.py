@@ -38,6 +38,7 @@ RUNC = {
 #: what runc has not
 OURS = {
     "doctor": "format f",
+    "explain": "format f all a",
 }
 
 
@@ -69,5 +70,6 @@ def test_every_flag_can_be_parsed_and_explained(name: str) -> None:
 def test_argument_limits() -> None:
     assert argument_limits("") == (0, 0)
     assert argument_limits("ID") == (1, 1)
+    assert argument_limits("[BUNDLE]") == (0, 1)
     assert argument_limits("ID [SIGNAL]") == (1, 2)
     assert argument_limits("ID [COMMAND [ARG...]]") == (1, MANY)
