@@ -193,6 +193,15 @@ COMMANDS: "dict[str, Row]" = {
     ),
     "start": ("start the process of a created container", "ID", ()),
     "state": ("print the state of a container, as JSON", "ID", ()),
+    "top": (
+        "show what all containers use, redrawn in place",
+        "",
+        (
+            FORMAT,
+            (("interval",), "duration", "TIME", "time between two samples; default: 2s"),
+            (("once",), "bool", "", "print one sample, then end"),
+        ),
+    ),
     "update": ("change the resource limits of a container", "ID", UPDATE),
 }
 

@@ -39,6 +39,7 @@ RUNC = {
 OURS = {
     "doctor": "format f",
     "explain": "format f all a",
+    "top": "format f interval once",
 }
 
 
