@@ -6,7 +6,7 @@ This changes the signal handlers of the whole process: it is for the command lin
 
 import os
 import select
-from _signal import pidfd_send_signal
+from _signal import SIG_DFL, pidfd_send_signal
 
 from ocirun._linux import prctl
 from ocirun.engine.interruption import Interruptible
@@ -60,8 +60,6 @@ class Foreground(Interruptible):
         for number in range(1, 65):
             if number not in _OURS and number not in _FAULTS:
                 self.handle(number, self._forward)
-        if self._subreaper:
-            self.handle(_SIGCHLD, self._reap)
         if terminal_fd >= 0:
             from ocirun.engine import tty
 
@@ -92,12 +90,18 @@ class Foreground(Interruptible):
 
     def wait(self) -> int:
         """Serve the terminal until the container's process ends; give its exit code."""
+        if self._subreaper:
+            # Not before: the hooks that run until then have somebody who waits for them.
+            self.handle(_SIGCHLD, self._reap)
+            self._reap()
         if self._terminal:
             self._terminal.serve(self._pidfd)
         else:
             waiting = select.poll()
             waiting.register(self._pidfd, select.POLLIN)
             waiting.poll()
+        if self._subreaper:
+            self.handle(_SIGCHLD, SIG_DFL)
         status = os.waitpid(self._pid, 0)[1]
         if self._terminal:
             self._terminal.restore()
