@@ -133,6 +133,7 @@ UPDATE: "Flags" = (
 
 COMMANDS: "dict[str, Row]" = {
     "checkpoint": ("save a running container to disk", "ID", CHECKPOINT),
+    "completion": ("print a script by which a shell completes command lines", "SHELL", ()),
     "create": (
         "make a container, ready to be started",
         "ID",

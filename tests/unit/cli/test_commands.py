@@ -37,6 +37,7 @@ RUNC = {
 
 #: what runc has not
 OURS = {
+    "completion": "",
     "doctor": "format f",
     "explain": "format f all a",
     "top": "format f interval once",
