@@ -107,7 +107,7 @@ def test_wrong_command_lines(command: "Command", words: list[str], text: str) ->
     assert text in done.stderr
 
 
-@pytest.mark.parametrize("name", ["checkpoint", "events", "restore", "update"])
+@pytest.mark.parametrize("name", ["checkpoint", "restore"])
 def test_what_is_not_there_yet(command: "Command", name: str) -> None:
     done = command(name, "ID")
     assert done.returncode == 1

@@ -250,6 +250,78 @@ def check_a_user_namespace(lab: Lab) -> None:
     lab.remove()
 
 
+def check_an_update(lab: Lab) -> None:
+    mega = 1 << 20
+
+    def limit(config: "Spec") -> None:
+        config["linux"]["resources"] = {
+            "memory": {"limit": 32 * mega, "swap": 48 * mega},
+            "cpu": {"quota": 50000, "period": 100000, "shares": 1024},
+        }
+
+    files = ("memory.max", "memory.swap.max", "cpu.max", "cpu.weight", "pids.max")
+    lab.start(change=limit)
+    for words, wanted in (
+        # The limit of memory and swap together stays; v2 has that of swap alone.
+        ("--memory 40M", f"{40 * mega}|{8 * mega}|50000 100000|100|max"),
+        ("--memory-swap 50M", f"{40 * mega}|{10 * mega}|50000 100000|100|max"),
+        ("--memory 60M --memory-swap 60M", f"{60 * mega}|0|50000 100000|100|max"),
+        ("--memory-swap -1", f"{60 * mega}|max|50000 100000|100|max"),
+        ("--cpu-period 20000", f"{60 * mega}|max|50000 20000|100|max"),
+        ("--cpu-quota 7000", f"{60 * mega}|max|7000 20000|100|max"),
+        ("--cpu-share 2048 --pids-limit 9", f"{60 * mega}|max|7000 20000|174|9"),
+        ("--memory -1", "max|max|7000 20000|174|9"),
+    ):
+        lab("update", *words.split(), lab.name)
+        assert "|".join(read(lab.cgroup / file) for file in files) == wanted, words
+    lab.remove()
+
+
+def check_an_update_that_is_refused(lab: Lab) -> None:
+    lab.start()
+    path = PLACE / "resources.json"
+    for resources, said in (
+        ({"memory": {"limit": 1024, "checkBeforeUpdate": True}}, "rejecting memory limit"),
+        ({"memory": {"limit": 1024, "swap": 2048, "checkBeforeUpdate": True}},
+         "rejecting memory+swap limit"),
+        ({"memory": {"swap": 1 << 30}}, "unable to set a swap limit without memory.limit"),
+        ({"pids": {"limit": 5}, "unified": {"pids.nothing": "1"}}, "unified.pids.nothing"),
+    ):  # fmt: skip
+        path.write_text(json.dumps(resources))
+        assert said in lab("update", "-r", str(path), lab.name, code=1)
+        assert read(lab.cgroup / "memory.max") == "max"
+        assert read(lab.cgroup / "pids.max") == "max"
+    path.write_text(json.dumps({"unified": {"memory.high": "20971520", "pids.max": "7"}}))
+    lab("update", "-r", str(path), lab.name)
+    assert read(lab.cgroup / "memory.high") == "20971520"
+    assert read(lab.cgroup / "pids.max") == "7"
+    lab.remove()
+
+
+def check_events(lab: Lab) -> None:
+    def limit(config: "Spec") -> None:
+        config["linux"]["resources"] = {"memory": {"limit": 24 << 20, "swap": 24 << 20}}
+
+    lab.start(change=limit)
+    data = json.loads(lab("events", "--stats", lab.name))["data"]
+    assert data["pids"]["current"] == 1
+    assert data["memory"]["usage"]["limit"] == 24 << 20
+    words = [lab.ocirun, "events", "--interval", "300ms", lab.name]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout
+        assert '"stats"' in running.stdout.readline()
+        hungry = "x=$(dd if=/dev/zero bs=1M count=64 2>/dev/null | tr '\\0' x)"
+        lab("exec", lab.name, "sh", "-c", hungry, code=137)
+        lines = iter(running.stdout.readline, "")
+        assert next(line for line in lines if "stats" not in line) == (
+            '{"type":"oom","id":"events"}\n'
+        )
+        lab("kill", lab.name, "KILL")
+        running.stdout.read()
+        assert running.wait(10) == 0
+    lab.remove()
+
+
 CHECKS: dict[str, Callable[[Lab], None]] = {
     name.removeprefix("check_"): function
     for name, function in list(globals().items())

@@ -104,6 +104,8 @@ def explain(error: "SettingError", version: int) -> KernelError:
         hint = f"the {controller} controller is not delegated to this user"
     elif error.errno == errno.EBUSY and controller == "memory":
         hint = "more than that is in use already"
+    elif error.errno == errno.EINVAL and file.endswith(".limit_in_bytes"):
+        hint = "memory.limit must not be above memory.swap, which counts both: set them together"
     return KernelError(message, hint)
 
 

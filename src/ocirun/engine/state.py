@@ -153,6 +153,18 @@ class State:
         path = f"{self.directory}/config.json"
         return load.parse(_read(path), path)  # type: ignore[return-value]
 
+    def part(self, name: str) -> "dict[str, object] | None":
+        """Read what save_part() kept, or give None."""
+        path = f"{self.directory}/{name}.json"
+        try:
+            return load.parse(_read(path), path)
+        except FileNotFoundError:
+            return None
+
+    def save_part(self, name: str, document: object) -> None:
+        """Keep in a file of its own what few containers have, and few commands read."""
+        _write(self.directory, f"{name}.json", encode.dumps(document).encode())
+
     def own_cgroup(self) -> None:
         """Remember that the cgroups were made for this container, so that it may end what is there.
 
@@ -216,9 +228,9 @@ def make_root(root: str) -> None:
             pass  # another command was faster
 
 
-def lock(directory: str, *, wait: bool = True) -> int:
-    """Open the state directory and lock it against other commands; the caller closes it."""
-    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def lock(path: str, *, wait: bool = True) -> int:
+    """Open the state directory (or a file in it) and lock it; the caller closes it."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         flock(fd, LOCK_EX if wait else LOCK_EX | LOCK_NB)
     except BaseException:
