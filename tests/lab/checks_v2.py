@@ -250,6 +250,34 @@ def check_a_user_namespace(lab: Lab) -> None:
     lab.remove()
 
 
+def check_delegation(lab: Lab) -> None:
+    def private(config: "Spec") -> None:
+        config["linux"]["namespaces"].append({"type": "user"})
+        for key in ("uidMappings", "gidMappings"):
+            config["linux"][key] = [{"containerID": 0, "hostID": 100000, "size": 1000}]
+        config["process"]["user"]["uid"] = 7
+
+    def readonly(config: "Spec") -> None:
+        private(config)
+        next(m for m in config["mounts"] if m["destination"] == MOUNT_CGROUP)["options"] = ["ro"]
+
+    def shared(config: "Spec") -> None:
+        private(config)
+        spaces = config["linux"]["namespaces"]
+        config["linux"]["namespaces"] = [each for each in spaces if each["type"] != "cgroup"]
+
+    procs, limit = lab.cgroup / "cgroup.procs", lab.cgroup / "memory.max"
+    lab.start(change=private)
+    assert [path.stat().st_uid for path in (lab.cgroup, procs, limit)] == [100007, 100007, 0]
+    assert lab.cgroup.parent.stat().st_uid == 0
+    lab.inside(f"mkdir {MOUNT_CGROUP}/inner && echo $$ >{MOUNT_CGROUP}/inner/cgroup.procs")
+    lab.remove()
+    for change in (readonly, shared):
+        lab.start(change=change)
+        assert {path.stat().st_uid for path in (lab.cgroup, procs)} == {0}
+        lab.remove()
+
+
 def check_an_update(lab: Lab) -> None:
     mega = 1 << 20
 

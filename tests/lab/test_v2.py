@@ -31,6 +31,17 @@ def outcome(ocirun: str, busybox: str) -> dict[str, str]:
     return {name: found.get(name, said) for name in CHECKS}
 
 
+def test_what_is_tested_of_the_host_s_cgroups() -> None:
+    """The tests of the modules too, which choose what they try by the version they find."""
+    if not shutil.which("linux.uml"):
+        pytest.skip("user-mode-linux")
+    tests = [f"tests/linux/test_cgroup{part}.py" for part in ("", "_v2")]
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--color=no"]
+    done = subprocess.run([str(TOOL), *words, *tests], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert "skipped" not in done.stdout
+
+
 @pytest.mark.parametrize("name", CHECKS)
 def test_v2(outcome: dict[str, str], name: str) -> None:
     if outcome[name]:

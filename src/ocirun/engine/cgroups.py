@@ -6,17 +6,20 @@ no limit runs without one; a limit that cannot be set is an error.
 """
 
 import errno
+import os
 
 from ocirun.engine import resources
 from ocirun.errors import KernelError, StateError
 from ocirun.linux import cgroup as linux_cgroup
 from ocirun.linux.cgroup.settings import SettingError
+from ocirun.linux.mount import RDONLY, Options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ocirun.engine.namespaces import Namespaces
     from ocirun.linux.cgroup import Cgroup
     from ocirun.linux.cgroup.layout import Layout
-    from ocirun.spec.model import Linux
+    from ocirun.spec.model import Linux, Spec
 
 _PIDS_MAX = "pids.max"
 
@@ -62,6 +65,43 @@ def ignored(cgroup: "Cgroup | None", linux: "Linux") -> list[str]:
     """Give a warning for each limit that this host has no place for."""
     limits = linux.get("resources")
     return resources.ignored(limits, cgroup.version) if cgroup and limits else []
+
+
+def owner(spec: "Spec", namespaces: "Namespaces") -> int:
+    """Give the host's uid that gets the cgroup for its own, or -1; of use with v2 only.
+
+    runtime-spec, config-linux.md, "Cgroup ownership": if the container sees no other cgroup,
+    and its mount can be written.
+    """
+    writable = any(
+        mount.get("type") in ("cgroup", "cgroup2")
+        and os.path.normpath(mount["destination"]) == "/sys/fs/cgroup"
+        and not Options(mount.get("options", [])).set & RDONLY
+        for mount in spec.get("mounts", [])
+    )
+    if not writable or "cgroup" not in namespaces.made:
+        return -1
+    uid = spec["process"].get("user", {}).get("uid", 0)
+    if not namespaces.private("user"):
+        return uid
+    for mapping in spec.get("linux", {}).get("uidMappings", []):
+        if 0 <= uid - mapping["containerID"] < mapping["size"]:
+            return mapping["hostID"] + uid - mapping["containerID"]
+    return -1
+
+
+def delegate(cgroup: "Cgroup", uid: int, *, rootless: bool) -> None:
+    """Let the container make cgroups of its own below."""
+    if uid in (-1, os.geteuid()):
+        return
+    try:
+        cgroup.delegate(uid)
+    except OSError as error:
+        # An ordinary user has nobody to give it to but himself.
+        if not rootless:
+            raise KernelError(
+                f"give the cgroup to user {uid}: {error.filename}: {(error.strerror or '').lower()}"
+            ) from error
 
 
 def _apply(cgroup: "Cgroup", linux: "Linux", *, rootless: bool) -> None:

@@ -231,6 +231,8 @@ class Creation:
         self.state.cgroup_paths = self.cgroup.paths if self.cgroup else {}
         self.state.cgroups_made = self.cgroup.made if self.cgroup else []
         if self.cgroup:
+            owner = cgroups.owner(self.spec, self.namespaces)
+            cgroups.delegate(self.cgroup, owner, rootless=self.request.rootless)
             self.fds.cgroup_directory = self.cgroup.directory_fd()
             cloned = self.fds.cgroup_directory >= 0
             if self.cgroup.version == 1 or not cloned:

@@ -63,6 +63,9 @@ def ignored(resources: "Resources", version: int) -> list[str]:
     memory = resources.get("memory", {})
     found = [f"memory.{key}" for key in ("kernel", "kernelTCP") if key in memory]
     warnings = [f"linux.resources.{field} is ignored: Linux has given it up" for field in found]
+    for index, rule in enumerate(resources.get("devices", [])):
+        if rest := rule.get("access", "").strip("rwm"):
+            warnings.append(f"linux.resources.devices[{index}].access: {rest!r} is ignored")
     if version == 2:
         from ocirun.engine import resources_v2
 
@@ -112,8 +115,9 @@ def explain(error: "SettingError", version: int) -> KernelError:
 def _device_rule(rule: "DeviceRule", index: int) -> "Rule":
     field = f"linux.resources.devices[{index}]"
     access = rule.get("access", "")
-    if not access or set(access) - set("rwm"):
-        raise SpecError(f"{field}.access: must be made of r, w and m, and not be empty")
+    access = "".join(letter for letter in "rwm" if letter in access)
+    if not access:
+        raise SpecError(f"{field}.access: must have one or more of r, w and m")
     kind = rule.get("type", "a")
     if kind not in ("a", "b", "c"):
         raise SpecError(f"{field}.type: must be a, b or c")

@@ -15,12 +15,15 @@ if TYPE_CHECKING:
     from ocirun.spec.model import BlockIo, Cpu, Memory, Resources
 
 UNLIMITED = -1
+NOT_SET = (1 << 64) - 1  # what some engines make of a -1
 
 
 def v1_settings(resources: "Resources") -> "list[Setting]":
     """Translate all limits but the device rules."""
     if resources.get("unified"):
-        raise SpecError("linux.resources.unified: cannot be used on a host with cgroup v1")
+        raise SpecError(
+            "linux.resources.unified: invalid configuration: cannot be used on cgroup v1"
+        )
     limits = Limits()
     _add_memory(limits, resources.get("memory", {}))
     _add_cpu(limits, resources.get("cpu", {}))
@@ -47,7 +50,7 @@ def _add_memory(limits: Limits, memory: "Memory") -> None:
     if memory.get("disableOOMKiller"):
         limits.add("memory.oom_control", 1, "memory.disableOOMKiller")
     swappiness = memory.get("swappiness")
-    if swappiness is not None:
+    if swappiness is not None and swappiness != NOT_SET:
         if swappiness > 100:
             raise SpecError("linux.resources.memory.swappiness: must be 0 to 100")
         limits.add("memory.swappiness", swappiness, "memory.swappiness")

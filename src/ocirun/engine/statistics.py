@@ -32,6 +32,7 @@ _IO = {
     "ioTimeRecursive": "time",
     "sectorsRecursive": "sectors",
 }
+_NO_PRESSURE = {"avg10": 0, "avg60": 0, "avg300": 0, "total": 0}
 _MEMORY = {"usage": "memory", "swap": "swap", "kernel": "kernel", "kernelTCP": "tcp"}
 
 
@@ -120,7 +121,8 @@ def _pressure(statistics: "Statistics", name: str) -> "Document":
     pressure: Pressure | None = statistics.pressure.get(name)
     if pressure is None:
         return {}
-    return {"psi": {kind: values for kind, values in pressure.items() if any(values.values())}}
+    # kernel < 5.13: cpu.pressure has no "full".
+    return {"psi": {kind: pressure.get(kind, _NO_PRESSURE) for kind in ("some", "full")}}
 
 
 def _nonzero(values: dict[str, int]) -> "Document":

@@ -27,7 +27,7 @@ HOOKS = (
 UNSAFE_ANNOTATIONS: tuple[str, ...] = ()
 
 NAMESPACES = ("cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts")
-CGROUP = {"v1": True, "v2": True, "systemd": False, "systemdUser": False, "rdma": False}
+CGROUP = {"v1": True, "v2": True, "systemd": False, "systemdUser": False, "rdma": True}
 SECCOMP = ("actions", "operators", "archs", "knownFlags", "supportedFlags")
 APPARMOR = False
 SELINUX = False

@@ -72,7 +72,7 @@ def test_device_of_the_document_takes_the_default_ones_place() -> None:
     assert (True, "c", 1, 5, "rwm") in rules
 
 
-@pytest.mark.parametrize("access", ["", "rx"])
+@pytest.mark.parametrize("access", ["", "x"])
 def test_access_must_be_said(access: str) -> None:
     devices: list[DeviceRule] = [{"allow": True, "access": access}]
     with pytest.raises(SpecError, match=r"linux\.resources\.devices\[0\]\.access"):
@@ -112,6 +112,14 @@ def test_check_before_update(memory: dict[str, int], usage: int, words: str) -> 
         resources.check_usage(document, usage)
     document["memory"]["checkBeforeUpdate"] = False
     resources.check_usage(document, usage)
+
+
+def test_letters_of_access_that_mean_nothing_are_told() -> None:
+    devices: list[DeviceRule] = [{"allow": True, "type": "c", "access": "rwa"}]
+    assert resources.device_rules({"resources": {"devices": devices}})[0][4] == "rw"
+    assert resources.ignored({"devices": devices}, 1) == [
+        "linux.resources.devices[0].access: 'a' is ignored"
+    ]
 
 
 def test_what_is_ignored_is_said() -> None:

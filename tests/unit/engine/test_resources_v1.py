@@ -56,6 +56,10 @@ def test_unlimited_memory_lifts_the_limit_with_swap_where_there_is_one() -> None
     ]
 
 
+def test_swappiness_of_minus_one_is_none() -> None:
+    assert v1_settings({"memory": {"swappiness": (1 << 64) - 1}}) == []
+
+
 def test_swappiness_has_a_range() -> None:
     with pytest.raises(SpecError, match=r"memory\.swappiness"):
         v1_settings({"memory": {"swappiness": 101}})

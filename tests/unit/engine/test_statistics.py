@@ -42,9 +42,7 @@ def test_names_and_zeros() -> None:
     statistics.pids = {"current": 2, "limit": 0}
     statistics.io = {"bytes": [(8, 0, "Read", 512)], "sectors": [(8, 16, "", 0)], "time": []}
     statistics.huge_pages = {"2MB": {"usage": 0, "peak": 4, "failures": 0}}
-    statistics.pressure = {
-        "cpu": {"some": {"avg10": 0.5, "total": 1}, "full": {"avg10": 0, "total": 0}}
-    }
+    statistics.pressure = {"cpu": {"some": {"avg10": 0.5, "total": 1}}}
     found = document(statistics)
     assert found["cpu"] == {
         "usage": {
@@ -55,7 +53,10 @@ def test_names_and_zeros() -> None:
             "user": 5,
         },
         "throttling": {"periods": 3},
-        "psi": {"some": {"avg10": 0.5, "total": 1}},
+        "psi": {
+            "some": {"avg10": 0.5, "total": 1},
+            "full": {"avg10": 0, "avg60": 0, "avg300": 0, "total": 0},
+        },
     }
     assert isinstance(found["cpuset"], dict)
     assert found["cpuset"]["cpus"] == [0, 1]

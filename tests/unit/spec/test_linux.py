@@ -139,8 +139,8 @@ REFUSED = [
     ("resources/devices/0/type", "u", 'resources.devices[0].type: unknown value "u"'),
     (
         "resources/devices/0/access",
-        "rx",
-        'resources.devices[0].access: expected one or more of r, w and m, found "rx"',
+        "x",
+        'resources.devices[0].access: expected one or more of r, w and m, found "x"',
     ),
     (
         "resources/devices/0/access",

@@ -88,6 +88,9 @@ class Cgroup:
 
         devices.write_v1(self._directory("devices"), rules)
 
+    def delegate(self, uid: int, gid: int = -1) -> None:
+        """Leave it to root: whoever owned a v1 cgroup could lift its limits."""
+
     def attach_fds(self, *, cloned: bool = False) -> list[int]:
         """Open the files that a new process writes "0" to, to enter the cgroups itself.
 
