@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Builds the three C parts and the pack; everything else is in pyproject.toml.
+"""Builds the three C parts, the pack and the manual pages; everything else is in pyproject.toml.
 
 - `ocirun._linux`, an extension module for the limited API (src/_linux);
 - `ocirun/stub`, a static program without libc that becomes a container's first process (stub);
 - `ocirun/modules.pack`, the bytecode of all modules in one file (ocirun/packed.py);
+- `share/man/man8`, the manual pages (ocirun/cli/manpage.py);
 - `bin/ocirun`, a static program without libc that starts the interpreter (launcher).
 
 The launcher knows where the package lies below its prefix, which depends on the interpreter's
@@ -147,6 +148,19 @@ class BuildLauncher(build_scripts):
         return ["launcher/ocirun.c", "stub/sys.h"]
 
 
+def write_manual_pages() -> list[str]:
+    """Write the manual pages below build, from the table of commands; give their places."""
+    # The package as it is here, and without its C parts, which are not built yet.
+    sys.path.insert(0, os.path.abspath("src"))
+    from ocirun.cli import manpage
+
+    os.makedirs("build/man", exist_ok=True)
+    for name, text in manpage.pages().items():
+        with open(f"build/man/{name}", "w", encoding="utf-8") as file:
+            file.write(text)
+    return [f"build/man/{name}" for name in manpage.pages()]
+
+
 build.sub_commands = [*build.sub_commands, ("build_stub", None), ("build_pack", None)]
 
 setup(
@@ -162,5 +176,6 @@ setup(
         )
     ],
     scripts=["launcher/ocirun.c"],
+    data_files=[("share/man/man8", write_manual_pages())],
     cmdclass={"build_stub": BuildStub, "build_pack": BuildPack, "build_scripts": BuildLauncher},
 )
