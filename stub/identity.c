@@ -78,37 +78,18 @@ int op_CAPABILITIES(struct stub *stub, const u64 *arg)
 	return (int)error;
 }
 
-/* KEYRING NAME KEEP ADD: a session keyring of its own, and its permission bits. */
+/* KEYRING NAME PERMISSIONS: a session keyring of its own; without permissions (0) as it is. */
 int op_KEYRING(struct stub *stub, const u64 *arg)
 {
 	const char *name = plan_text(stub, arg[0]);
-	struct {
-		char text[256];
-	} about;
-	long ring, got, mask = 0;
+	long ring = name ? sys2(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, name) : -EPROTO;
 
-	if (!name)
-		return -EPROTO;
-	ring = sys2(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, name);
 	/* Not in this kernel, or hidden by an outer container's filter: best effort. */
 	if (ring == -ENOSYS)
 		return 0;
-	if (ring < 0)
-		return (int)ring;
-	got = sys4(SYS_keyctl, KEYCTL_DESCRIBE, ring, about.text, sizeof(about.text));
-	if (got < 0)
-		return (int)got;
-	/* type;uid;gid;mask;description, the mask in hexadecimal */
-	for (size_t i = 0, field = 0; i < sizeof(about.text) && about.text[i] && field < 4; i++) {
-		char c = about.text[i];
-
-		if (c == ';')
-			field++;
-		else if (field == 3)
-			mask = mask * 16 + (c <= '9' ? c - '0' : (c | 32) - 'a' + 10);
-	}
-	mask = (mask & (long)arg[1]) | (long)arg[2];
-	return (int)sys3(SYS_keyctl, KEYCTL_SETPERM, ring, mask);
+	if (ring < 0 || !arg[1])
+		return ring < 0 ? (int)ring : 0;
+	return (int)sys3(SYS_keyctl, KEYCTL_SETPERM, ring, arg[1]);
 }
 
 /*

@@ -58,7 +58,7 @@
 	X(STDIO_OWNER, 37, 1)    \
 	X(BOUNDING, 38, 1)       \
 	X(CAPABILITIES, 39, 4)   \
-	X(KEYRING, 41, 3)        \
+	X(KEYRING, 41, 2)        \
 	X(SECCOMP, 42, 4)        \
 	X(HOME, 43, 2)           \
 	X(PROGRAM, 44, 1)        \

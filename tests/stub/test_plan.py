@@ -89,7 +89,7 @@ TEXTS: dict[str, Callable[[int], bytes]] = {
     "WRITE_AT": lambda at: one("WRITE_AT", 0, at, at),
     "CHDIR": lambda at: one("CHDIR", at, 0),
     "MKDIR": lambda at: one("MKDIR", 0, at),
-    "KEYRING": lambda at: one("KEYRING", at, 0, 0),
+    "KEYRING": lambda at: one("KEYRING", at, 0),
     "GROUPS": lambda at: one("GROUPS", 1, at),
     "SECCOMP": lambda at: one("SECCOMP", 0, at, 1, 0),
     "PROGRAM": lambda at: one("PROGRAM", at),

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 _PR_SET_DUMPABLE = 4
 
-# Keyring permissions: keep those of the possessor, add search for owner or user
-# (keyctl(2), KEYCTL_SETPERM).
-_KEYRING_KEEP = 0xFFFFFFFF
+# Keyring permissions: what a new session keyring has, and search for its user or, as the
+# ids of a user namespace are not those of the caller, for others (keyctl(2), KEYCTL_SETPERM).
+_KEYRING_NEW = 0x3F130000
 _KEYRING_SEARCH_USER, _KEYRING_SEARCH_OTHER = 0x080000, 0x08
 
 
@@ -175,7 +175,9 @@ def _add_time(plan: Plan, setting: "Setting") -> None:
 def _add_surroundings(plan: Plan, setting: "Setting") -> None:
     spec = setting.spec
     if not setting.no_keyring:
-        add_keyring(plan, setting)
+        own = setting.namespaces.private("user")
+        search = _KEYRING_SEARCH_OTHER if own else _KEYRING_SEARCH_USER
+        add_keyring(plan, setting, _KEYRING_NEW | search)
     if "network" in setting.namespaces.made:
         plan.field = "loopback interface"
         plan.add("LOOPBACK")
@@ -186,12 +188,10 @@ def _add_surroundings(plan: Plan, setting: "Setting") -> None:
             plan.add(key.upper(), name, len(name))
 
 
-def add_keyring(plan: Plan, setting: "Setting") -> None:
+def add_keyring(plan: Plan, setting: "Setting", permissions: int = 0) -> None:
     """Append the joining of the container's session keyring, which is made if need be."""
     plan.field = "session keyring (--no-new-keyring)"
-    own = setting.namespaces.private("user")
-    search = _KEYRING_SEARCH_OTHER if own else _KEYRING_SEARCH_USER
-    plan.add("KEYRING", f"_ses.{setting.id}", _KEYRING_KEEP, search)
+    plan.add("KEYRING", f"_ses.{setting.id}", permissions)
 
 
 def _add_filesystem(

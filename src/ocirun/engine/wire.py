@@ -57,7 +57,7 @@ OPERATIONS = {
     "BOUNDING": (38, 1),
     "CAPABILITIES": (39, 4),
     "UMASK": (40, 1),
-    "KEYRING": (41, 3),
+    "KEYRING": (41, 2),
     "SECCOMP": (42, 4),
     "HOME": (43, 2),
     "PROGRAM": (44, 1),

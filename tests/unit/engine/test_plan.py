@@ -148,9 +148,9 @@ def test_no_namespaces(document: Spec) -> None:
 
 
 def test_keyring(document: Spec) -> None:
-    assert find(build(document), "KEYRING").args == ("_ses.box", 0xFFFFFFFF, 0x080000)
+    assert find(build(document), "KEYRING").args == ("_ses.box", 0x3F1B0000)
     document["linux"]["namespaces"].append({"type": "user"})
-    assert find(build(document), "KEYRING").args[2] == 0x08
+    assert find(build(document), "KEYRING").args[1] == 0x3F130008
     without = build(document, change=lambda setting: setattr(setting, "no_keyring", True))
     assert "KEYRING" not in names(without)
 
