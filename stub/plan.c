@@ -149,7 +149,7 @@ int plan_run(struct stub *stub)
 		if (stub->index == plan->fail_at)
 			return -EIO;
 		error = carry_out(stub, op);
-		if (error < 0)
+		if (error < 0 && !op->optional)
 			return error;
 	}
 	/* EXEC is the last operation of every plan and does not return. */

@@ -110,7 +110,8 @@ struct wire_plan {
 };
 
 struct wire_op {
-	u32 code;
+	u16 code;
+	u16 optional; /* its failure is none of the plan's */
 	u32 argc;
 	u64 arg[];
 };

@@ -199,6 +199,18 @@ def test_failure_on_demand(begin: Begin, plan: Plan) -> None:
     assert stub.end() == 1
 
 
+def test_what_may_fail(begin: Begin, plan: Plan) -> None:
+    for _ in range(2):
+        plan.attempt("CHDIR", "/none", 0)
+    plan.add("SYNC", 7)
+    plan.add("CHDIR", "/none", 0)
+    stub = begin(plan)
+    assert stub.expect(wire.SYNC).value == 7
+    stub.go()
+    assert stub.failure() == (3, errno.ENOENT)
+    assert stub.end() == 1
+
+
 @pytest.mark.parametrize("word", ["", "x", "-1", "1x", "9999999999", "99999999999999999999"])
 def test_arguments_that_are_no_descriptors(program: str, word: str) -> None:
     for argv in ([word, "1"], ["1", word], [], ["1"], ["1", "1", "1"]):

@@ -3,7 +3,7 @@
 
 import os
 
-from ocirun.engine import kill
+from ocirun.engine import affinity, kill
 from ocirun.engine.namespaces import TYPES
 from ocirun.engine.wire import NO_SLOT
 from ocirun.errors import KernelError, SpecError, StateError
@@ -82,6 +82,7 @@ def add(
     namespaces = setting.namespaces
     slot = plan.slot()
     score = process.get("oomScoreAdj")
+    affinity.add_initial(plan, process)
     plan.field = "cgroup"
     for fd in files:
         plan.add("FD", slot, fd)
@@ -105,6 +106,8 @@ def add(
         plan.add("FD", slot, pidfd)
         plan.add("SETNS", slot, wanted)
     plan.add("CLONE", 0, NO_SLOT)
+    affinity.add_final(plan, process)
+    plan.field = "namespaces of the container"
     if namespaces.private("user"):
         if setting.may_setgroups:
             plan.add("GROUPS", 0, b"")

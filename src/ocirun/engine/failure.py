@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from ocirun.engine.stub import Message
     from ocirun.engine.wire import Operation
 
-_MOUNT_HINTS = {
+_HINTS = {
+    ("AFFINITY", errno.EINVAL): (
+        "none of these CPUs is in /sys/devices/system/cpu/online and in the cpuset"
+    ),
     ("TARGET", errno.EXDEV): (
         "entries of /proc cannot be mounted over, but for a few that only inform"
     ),
@@ -149,7 +152,7 @@ def _makes_userns(operation: "Operation") -> bool:
 
 
 def _mount_hint(operation: "Operation", number: int) -> str:
-    if hint := _MOUNT_HINTS.get((operation.name, number)):
+    if hint := _HINTS.get((operation.name, number)):
         return hint
     if operation.name not in ("OPEN", "OPEN_TREE", "SOURCE"):
         return ""

@@ -8,7 +8,7 @@ the loss of rights.  Nothing here makes a system call.
 
 from os import fsencode
 
-from ocirun.engine import devices, hooks, mounts, process as process_steps, rootfs
+from ocirun.engine import affinity, devices, hooks, mounts, process as process_steps, rootfs
 from ocirun.engine.namespaces import TYPES
 from ocirun.engine.wire import NO_SLOT, Plan
 
@@ -138,6 +138,7 @@ def _add_namespaces(plan: Plan, setting: "Setting", fds: Fds) -> None:
     plan.field = "linux.namespaces"
     plan.add("CLONE", flags, cgroup)
     plan.add("CLOSE", directory)
+    affinity.add_reset(plan)
     if flags & TYPES["user"][0]:
         _add_mapping(plan)
     if namespaces.private("user"):

@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ocirun.spec.model import Process, Spec
 
-_PROCESS = ("apparmorProfile", "selinuxLabel", "scheduler", "ioPriority", "execCPUAffinity")
+_PROCESS = ("apparmorProfile", "selinuxLabel", "scheduler", "ioPriority")
 _LINUX = ("mountLabel", "intelRdt", "personality", "netDevices", "memoryPolicy")
 
 

@@ -103,12 +103,14 @@ class Entry:
 class Operation:
     """One step: its name, its arguments, and the field of the config that asked for it."""
 
-    __slots__ = ("args", "field", "name")
+    __slots__ = ("args", "field", "name", "optional")
 
     def __init__(self, name: str, args: "tuple[Argument, ...]", field: str) -> None:
         self.name = name
         self.args = args
         self.field = field
+        #: the plan goes on if it fails
+        self.optional = False
 
 
 Argument = int | str | bytes | tuple[bytes, ...] | Entry | None
@@ -142,6 +144,11 @@ class Plan:
         """Append an operation."""
         self.operations.append(Operation(name, args, self.field))
 
+    def attempt(self, name: str, *args: "Argument") -> None:
+        """Append an operation without which the plan goes on, should it fail."""
+        self.add(name, *args)
+        self.operations[-1].optional = True
+
     def encode(self, fail_at: int = NEVER) -> bytes:
         """Give the bytes for the stub; it refuses the operation `fail_at` (for tests)."""
         size = _HEADER.size
@@ -154,7 +161,7 @@ class Plan:
             numbers = [heap.argument(value) for value in operation.args]
             if len(numbers) != count:
                 raise OcirunError(f"plan: {operation.name} takes {count} arguments")
-            steps.append(pack(f"<II{count}Q", code, count, *numbers))
+            steps.append(pack(f"<HHI{count}Q", code, operation.optional, count, *numbers))
         body = heap.content()
         total = size + len(body)
         header = _HEADER.pack(MAGIC, VERSION, total, len(steps), fail_at, 0)

@@ -31,7 +31,7 @@ def read(data: bytes) -> list[tuple[int, ...]]:
     assert (magic, version, size, unused) == (wire.MAGIC, wire.VERSION, len(data), 0)
     found, at = [], HEADER.size
     for _ in range(count):
-        code, argc = unpack_from("<II", data, at)
+        code, _, argc = unpack_from("<HHI", data, at)
         found.append((code, *unpack_from(f"<{argc}Q", data, at + 8)))
         at += 8 + 8 * argc
     assert data[-1] == 0
@@ -51,6 +51,12 @@ def test_failure_on_demand() -> None:
 def test_numbers(plan: Plan) -> None:
     plan.add("SETATTR", 1, 2, 1 << 63, -1, NO_SLOT, None)
     assert read(plan.encode()) == [(25, 1, 2, 1 << 63, (1 << 64) - 1, 64, 0)]
+
+
+def test_optional(plan: Plan) -> None:
+    plan.add("SETSID")
+    plan.attempt("SETSID")
+    assert unpack_from("<HHIHHI", plan.encode(), HEADER.size) == (10, 0, 0, 10, 1, 0)
 
 
 def test_texts(plan: Plan) -> None:
