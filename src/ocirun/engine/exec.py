@@ -10,8 +10,8 @@ import os
 
 from ocirun.engine import (
     answers,
-    bundle,
     entry,
+    exec_process,
     kill,
     pid_file,
     process as steps,
@@ -30,7 +30,6 @@ from ocirun.engine.wire import Plan
 from ocirun.errors import StateError
 from ocirun.linux import userns
 from ocirun.linux.cgroup.layout import Layout
-from ocirun.spec import load, validate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -101,7 +100,7 @@ def exec_(request: Request) -> int:
     """Run the process; give its exit code, or 0 at once if it is detached."""
     state = states.load_state(request.root, request.id)
     spec = state.config()
-    process = _process(request, spec)
+    process = exec_process.of(request, spec)
     _check(request, state, spec, process)
     if request.detach:
         with Interruptible():
@@ -122,50 +121,6 @@ def _stay(foreground: "Foreground", launched: tuple[Conversation, int]) -> int:
     finally:
         if terminal_fd >= 0:
             os.close(terminal_fd)
-
-
-def _process(request: Request, spec: "Spec") -> "Process":
-    if request.process_file:
-        data = bundle.read_file(request.process_file)
-        return validate.validate_process(load.parse(data, request.process_file))
-    process = spec["process"]
-    process["args"] = request.args
-    process["terminal"] = request.terminal
-    process["env"] = process.get("env", []) + request.env
-    if request.cwd:
-        process["cwd"] = request.cwd
-    if request.apparmor_profile:
-        process["apparmorProfile"] = request.apparmor_profile
-    if request.selinux_label:
-        process["selinuxLabel"] = request.selinux_label
-    if request.no_new_privileges is not None:
-        process["noNewPrivileges"] = request.no_new_privileges
-    _change_user(request, process)
-    _add_capabilities(request.capabilities, process)
-    return process
-
-
-def _change_user(request: Request, process: "Process") -> None:
-    user = process.setdefault("user", {})
-    if request.uid is not None:
-        user["uid"] = request.uid
-    if request.gid is not None:
-        user["gid"] = request.gid
-    if request.additional_gids:
-        user["additionalGids"] = user.get("additionalGids", []) + request.additional_gids
-
-
-def _add_capabilities(names: list[str], process: "Process") -> None:
-    if not names:
-        return
-    sets = process.setdefault("capabilities", {})
-    sets["bounding"] = sets.get("bounding", []) + names
-    sets["effective"] = sets.get("effective", []) + names
-    sets["permitted"] = sets.get("permitted", []) + names
-    # Never inheritable: CVE-2022-29162.  Ambient ones need to be that, and so are only
-    # added to a container that has some.
-    if sets.get("inheritable"):
-        sets["ambient"] = sets.get("ambient", []) + names
 
 
 def _check(request: Request, state: "State", spec: "Spec", process: "Process") -> None:
