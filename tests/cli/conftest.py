@@ -9,7 +9,7 @@ from typing import Protocol
 
 import pytest
 from tests.bundle import Bundles
-from tests.cli.inside import Look
+from tests.cli.inside import Exec, Look
 
 # These would change what the command does, or where.
 FOREIGN = {"XDG_RUNTIME_DIR", "NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID"}
@@ -66,3 +66,9 @@ def command(ocirun: str, state_root: Path) -> Command:
 def look(command: Command, bundle: Bundles, name: str) -> Look:
     """Give a function that runs a script in a container."""
     return Look(command, bundle, name)
+
+
+@pytest.fixture
+def container(command: Command, look: Look, tmp_path: Path) -> Exec:
+    """Give a function that runs processes of exec in a container that is to be started."""
+    return Exec(command, look, tmp_path)

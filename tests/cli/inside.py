@@ -3,6 +3,7 @@
 
 import json
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.cli.changes import both
@@ -45,6 +46,27 @@ class Look:
         assert (done.returncode, done.stderr) == (0, "")
         # We adopted it, and a pid namespace does not end before the last zombie in it.
         os.waitpid(self._pids.pop(self.name), 0)
+
+
+class Exec:
+    """A running container, and processes in it that a JSON file describes."""
+
+    def __init__(self, command: "Command", look: Look, directory: Path) -> None:
+        self.command = command
+        self.look = look
+        self.file = directory / "process.json"
+        self.pid_file = directory / "pid"
+
+    def __call__(self, *args: str, **fields: object) -> str:
+        """Run a process that must succeed, and give what it prints."""
+        done = self.command("exec", "--process", self.write(*args, **fields), self.look.name)
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout.removesuffix("\n")
+
+    def write(self, *args: str, **fields: object) -> str:
+        document = {"cwd": "/", "args": args, "env": ["PATH=/bin:/usr/bin"], **fields}
+        self.file.write_text(json.dumps(document))
+        return str(self.file)
 
 
 def status(pid: int) -> dict[str, str]:

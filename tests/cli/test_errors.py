@@ -217,14 +217,9 @@ def test_config(command: "Command", bundle: "Bundles", name: str, word: str, wha
 UNFINISHED: dict[str, object] = {
     "process__apparmorProfile": "x",
     "process__selinuxLabel": "x",
-    "process__scheduler": {"policy": "SCHED_OTHER"},
-    "process__ioPriority": {"class": "IOPRIO_CLASS_IDLE", "priority": 1},
-    "process__execCPUAffinity": {"initial": "0"},
     "linux__mountLabel": "x",
     "linux__intelRdt": {"closID": "x"},
-    "linux__personality": {"domain": "LINUX"},
     "linux__netDevices": {"eth7": {}},
-    "linux__memoryPolicy": {"mode": "MPOL_LOCAL"},
 }
 
 

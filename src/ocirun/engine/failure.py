@@ -20,6 +20,19 @@ _HINTS = {
     ("AFFINITY", errno.EINVAL): (
         "none of these CPUs is in /sys/devices/system/cpu/online and in the cpuset"
     ),
+    ("SCHEDULER", errno.EINVAL): (
+        "a policy or flag that this kernel does not have; SCHED_FIFO and SCHED_RR take a"
+        " priority from 1 to 99, SCHED_DEADLINE a runtime <= deadline <= period"
+    ),
+    ("SCHEDULER", errno.EPERM): (
+        "it needs CAP_SYS_NICE on the host, and on cgroup v1 perhaps cpu.realtimeRuntime"
+    ),
+    ("SCHEDULER", errno.EBUSY): "the CPUs have not that much time left for SCHED_DEADLINE",
+    ("IO_PRIORITY", errno.EPERM): "IOPRIO_CLASS_RT needs CAP_SYS_NICE on the host",
+    ("MEMORY_POLICY", errno.EINVAL): (
+        "a mode or flag that this kernel does not have, flags that exclude each other, or no"
+        " node of those in /sys/devices/system/node/online and in the cpuset"
+    ),
     ("TARGET", errno.EXDEV): (
         "entries of /proc cannot be mounted over, but for a few that only inform"
     ),
@@ -132,6 +145,9 @@ def _is_mount(operation: "Operation") -> bool:
 
 
 def _hint(operation: "Operation", number: int) -> str:
+    if operation.name == "SCHEDULER" and number == errno.EPERM and "cpus" in operation.field:
+        # sched_setattr(2): a process with a deadline must be allowed all CPUs.
+        return "process scheduler can't be used together with AllowedCPUs: leave out one of them"
     if operation.name == "CLONE" and number == errno.EPERM and not _makes_userns(operation):
         if os.geteuid() != 0:
             return "an ordinary user needs a user namespace: see ocirun spec --rootless"

@@ -23,6 +23,10 @@ _LAST_FD, _CLOSE_RANGE_CLOEXEC = 0xFFFFFFFF, 4
 SYNC_CONSOLE, SYNC_MAPPINGS, SYNC_HOOKS = 0, 1, 2
 SYNC_HOME, SYNC_SECCOMP, SYNC_RLIMITS, SYNC_SOURCE = 4, 5, 6, 7
 
+# What attributes.py is for; it is not loaded for the many that ask for none of it.
+_RARE = frozenset(("scheduler", "ioPriority"))
+_RARE_OF_LINUX = frozenset(("personality", "memoryPolicy"))
+
 #: what a step is for that no field of the config asks for
 OUR_DESCRIPTORS = "descriptors of the runtime"
 
@@ -105,6 +109,10 @@ def add_end(
     if sealed:
         plan.field = "process.noNewPrivileges"
         plan.add("PRCTL", PR_SET_NO_NEW_PRIVS, 1, 0)
+    if not (_RARE.isdisjoint(process) and _RARE_OF_LINUX.isdisjoint(setting.spec.get("linux", ()))):
+        from ocirun.engine import attributes
+
+        attributes.add(plan, setting, process)
     if seccomp and not sealed:
         # Without no_new_privs only CAP_SYS_ADMIN may load a filter (seccomp(2)).
         _add_filter(plan, seccomp)

@@ -8,8 +8,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ocirun.spec.model import Process, Spec
 
-_PROCESS = ("apparmorProfile", "selinuxLabel", "scheduler", "ioPriority")
-_LINUX = ("mountLabel", "intelRdt", "personality", "netDevices", "memoryPolicy")
+_PROCESS = ("apparmorProfile", "selinuxLabel")
+_LINUX = ("mountLabel", "intelRdt", "netDevices")
 
 
 def refuse(spec: "Spec") -> None:

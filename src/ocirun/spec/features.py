@@ -32,8 +32,16 @@ SECCOMP = ("actions", "operators", "archs", "knownFlags", "supportedFlags")
 APPARMOR = False
 SELINUX = False
 INTEL_RDT = {"enabled": False, "schemata": False, "monitoring": False}
-MEMORY_POLICY_MODES: tuple[str, ...] = ()
-MEMORY_POLICY_FLAGS: tuple[str, ...] = ()
+MEMORY_POLICY_MODES = (
+    "MPOL_BIND",
+    "MPOL_DEFAULT",
+    "MPOL_INTERLEAVE",
+    "MPOL_LOCAL",
+    "MPOL_PREFERRED",
+    "MPOL_PREFERRED_MANY",
+    "MPOL_WEIGHTED_INTERLEAVE",
+)
+MEMORY_POLICY_FLAGS = ("MPOL_F_NUMA_BALANCING", "MPOL_F_RELATIVE_NODES", "MPOL_F_STATIC_NODES")
 IDMAP = False
 NET_DEVICES = False
 

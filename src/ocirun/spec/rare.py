@@ -75,12 +75,25 @@ def _check_intel_rdt(rdt: "IntelRdt") -> None:
 
 
 def _check_memory_policy(policy: "MemoryPolicy") -> None:
-    from ocirun.spec import idlist
+    from ocirun.spec import features, idlist, mismatch
 
-    mode = policy["mode"]
-    nodes = idlist.parse(policy.get("nodes", ""), "linux.memoryPolicy.nodes")
+    mode = policy.get("mode", "")
+    if mode not in features.MEMORY_POLICY_MODES:
+        raise SpecError(
+            f"linux.memoryPolicy.mode: invalid memory policy mode {mismatch.show(mode)}",
+            f"known are {', '.join(features.MEMORY_POLICY_MODES)}",
+        )
+    for index, flag in enumerate(policy.get("flags", ())):
+        if flag not in features.MEMORY_POLICY_FLAGS:
+            raise SpecError(
+                f"linux.memoryPolicy.flags[{index}]: invalid memory policy flag"
+                f" {mismatch.show(flag)}",
+                f"known are {', '.join(features.MEMORY_POLICY_FLAGS)}",
+            )
+    field = "linux.memoryPolicy.nodes"
+    count = len(idlist.parse(policy.get("nodes", ""), f"{field}: invalid memory policy nodes"))
     # set_mempolicy(2); MPOL_PREFERRED takes both.
-    if nodes and mode in ("MPOL_DEFAULT", "MPOL_LOCAL"):
-        raise SpecError(f"linux.memoryPolicy.nodes: must be empty for {mode}")
-    if not nodes and mode not in ("MPOL_DEFAULT", "MPOL_LOCAL", "MPOL_PREFERRED"):
-        raise SpecError(f"linux.memoryPolicy.nodes: must not be empty for {mode}")
+    if count and mode in ("MPOL_DEFAULT", "MPOL_LOCAL"):
+        raise SpecError(f"{field}: {mode} mode requires 0 nodes but got {count}")
+    if not count and mode not in ("MPOL_DEFAULT", "MPOL_LOCAL", "MPOL_PREFERRED"):
+        raise SpecError(f"{field}: {mode} mode requires at least one node but got 0")

@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
+from typing import TYPE_CHECKING
+
 import pytest
 
 from ocirun.spec import features, schema, shape, validate
+
+if TYPE_CHECKING:
+    from tests.unit.spec.conftest import Refusal
 
 
 def test_order_of_keys_is_that_of_the_spec() -> None:
@@ -66,3 +71,12 @@ def test_the_hooks_are_those_that_the_validation_knows() -> None:
 def test_the_namespaces_are_accepted(kind: str) -> None:
     namespaces: list[object] = [{"type": kind}]
     shape.check(namespaces, schema.LINUX["namespaces"], "linux.namespaces")
+
+
+@pytest.mark.parametrize("mode", features.MEMORY_POLICY_MODES)
+def test_the_memory_policies_are_accepted(refusal: "Refusal", mode: str) -> None:
+    nodes = "" if mode in ("MPOL_DEFAULT", "MPOL_LOCAL") else "0"
+    for flag in features.MEMORY_POLICY_FLAGS:
+        assert (
+            refusal("linux/memoryPolicy", {"mode": mode, "nodes": nodes, "flags": [flag]}) is None
+        )

@@ -48,27 +48,27 @@ REFUSED = [
     ("intelRdt", {"memBwSchema": "MB:0=20\nL3:0=f"}, "intelRdt.memBwSchema: must be one line"),
     ("intelRdt", {"l3CacheSchema": "L3:0=f\n"}, "intelRdt.l3CacheSchema: must be one line"),
     ("intelRdt", {"schemata": ["L3:0=f", "MB\n"]}, "intelRdt.schemata[1]: must be one line"),
-    ("memoryPolicy", {}, "memoryPolicy.mode: required, but missing"),
-    ("memoryPolicy", {"mode": "BIND"}, 'memoryPolicy.mode: unknown value "BIND"'),
+    ("memoryPolicy", {}, 'memoryPolicy.mode: invalid memory policy mode ""'),
+    ("memoryPolicy", {"mode": "BIND"}, 'memoryPolicy.mode: invalid memory policy mode "BIND"'),
     (
         "memoryPolicy",
         {"mode": "MPOL_BIND"},
-        "memoryPolicy.nodes: must not be empty for MPOL_BIND",
+        "memoryPolicy.nodes: MPOL_BIND mode requires at least one node but got 0",
     ),
     (
         "memoryPolicy",
         {"mode": "MPOL_LOCAL", "nodes": "0"},
-        "memoryPolicy.nodes: must be empty for MPOL_LOCAL",
+        "memoryPolicy.nodes: MPOL_LOCAL mode requires 0 nodes but got 1",
     ),
     (
         "memoryPolicy",
         {"mode": "MPOL_BIND", "nodes": "a"},
-        'memoryPolicy.nodes: expected numbers and ranges such as 0-3,7, found "a"',
+        'memoryPolicy.nodes: invalid memory policy nodes: expected numbers and ranges such as 0-3,7, found "a"',
     ),
     (
         "memoryPolicy",
         {"mode": "MPOL_BIND", "nodes": "0", "flags": ["X"]},
-        'memoryPolicy.flags[0]: unknown value "X"',
+        'memoryPolicy.flags[0]: invalid memory policy flag "X"',
     ),
 ]
 
