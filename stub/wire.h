@@ -106,7 +106,7 @@ struct wire_plan {
 	u32 size;
 	u32 ops;
 	u32 fail_at; /* for tests: refuse this operation with EIO; 0xffffffff for none */
-	u32 unused;
+	u32 trace;   /* a descriptor for records of when each operation began; 0 for none */
 };
 
 struct wire_op {

@@ -4,8 +4,9 @@
 import errno
 import os
 import random
+import time
 from collections.abc import Callable
-from struct import pack, pack_into
+from struct import pack, pack_into, unpack
 
 import pytest
 from tests.stub.dialogue import Begin
@@ -243,3 +244,21 @@ def lose_rights() -> None:
     os.setgroups([])
     os.setresgid(65534, 65534, 65534)
     os.setresuid(65534, 65534, 65534)
+
+
+def test_records_of_time(begin: Begin) -> None:
+    """Index and time of each operation, also of the one that fails."""
+    plan = Plan()
+    plan.add("UMASK", 0o22)
+    plan.add("UMASK", 0o22)
+    plan.add("FCHDIR", 0)
+    plan.trace = os.memfd_create("trace")
+    stub = begin(plan, plan.trace)
+    assert stub.failure() == (2, errno.EBADF)
+    data = os.pread(plan.trace, 1000, 0)
+    os.close(plan.trace)
+    records = [unpack("<qqq", data[at : at + 24]) for at in range(0, len(data), 24)]
+    assert [index for index, _, _ in records] == [0, 1, 2]
+    times = [seconds * 10**9 + rest for _, seconds, rest in records]
+    assert times == sorted(times)
+    assert abs(time.time_ns() - times[0]) < 60 * 10**9

@@ -37,6 +37,7 @@ NO_PIVOT: "Flag" = (("no-pivot",), "bool", "", "do not pivot_root: for a rootfs 
 NO_KEYRING: "Flag" = (("no-new-keyring",), "bool", "", "keep the caller's session keyring")
 NO_REAPER: "Flag" = (("no-subreaper",), "bool", "", "do not become a child subreaper")
 PRESERVE: "Flag" = (("preserve-fds",), "int", "N", "pass N more fds, from 3 + $LISTEN_FDS on")
+TRACE: "Flag" = (("trace",), "text", "FILE", "write there when each step began and ended")
 FORMAT: "Flag" = (("format", "f"), "text", "FORMAT", "table or json; default: table")
 PROCESS: "Flags" = (CONSOLE, PIDFD, PID_FILE, PRESERVE)
 
@@ -137,7 +138,7 @@ COMMANDS: "dict[str, Row]" = {
     "create": (
         "make a container, ready to be started",
         "ID",
-        (BUNDLE, *PROCESS, NO_PIVOT, NO_KEYRING),
+        (BUNDLE, *PROCESS, NO_PIVOT, NO_KEYRING, TRACE),
     ),
     "delete": (
         "remove a stopped container",
@@ -157,7 +158,12 @@ COMMANDS: "dict[str, Row]" = {
     "explain": (
         "print what run would do with a bundle, and what this host cannot do",
         "[BUNDLE]",
-        (FORMAT, (("all", "a"), "bool", "", "show also the housekeeping of descriptors")),
+        (
+            FORMAT,
+            (("all", "a"), "bool", "", "show also the housekeeping of descriptors"),
+            (("trace",), "text", "FILE", "draw what run --trace has written, instead of a bundle"),
+            (("svg",), "bool", "", "draw it as a picture for a page"),
+        ),
     ),
     "features": ("print what this runtime supports, as JSON", "", ()),
     "kill": (
@@ -185,6 +191,7 @@ COMMANDS: "dict[str, Row]" = {
             NO_REAPER,
             NO_PIVOT,
             NO_KEYRING,
+            TRACE,
         ),
     ),
     "spec": (

@@ -42,6 +42,11 @@ def request_of(call: "Call") -> Request:
     request.warn = call.journal.warning
     if call.journal.debugging:
         request.debug = call.journal.debug
+    if options.given("trace"):
+        from ocirun.engine.trace import Trace
+
+        request.trace = Trace(absolute(options.text("trace")))
+        request.trace.step("read and check config.json")
     request.rootless = is_rootless(call.globals.text("rootless"))
     return request
 

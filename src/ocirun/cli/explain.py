@@ -30,6 +30,8 @@ def invoke(call: "Call") -> int:
     style = call.options.text("format", "table")
     if style not in {"table", "json"}:
         raise UsageError("invalid format option", "use table or json")
+    if call.options.given("trace"):
+        return _draw(call.options.text("trace"), svg=call.options.switch("svg"))
     bundle = call.arguments[0] if call.arguments else "."
     require_directory(bundle)
     found = explanations.explain(os.path.realpath(bundle), EXAMPLE)
@@ -43,6 +45,15 @@ def invoke(call: "Call") -> int:
     else:
         write("\n".join(_page(found, everything=call.options.switch("all"))) + "\n")
     return 1 if found.problems else 0
+
+
+def _draw(path: str, *, svg: bool) -> int:
+    from ocirun.cli import waterfall
+    from ocirun.engine import trace
+
+    entries = trace.read(path)
+    write(waterfall.svg(entries, path) if svg else "\n".join(waterfall.text(entries)) + "\n")
+    return 0
 
 
 def _page(found: "Explanation", *, everything: bool) -> "Iterator[str]":

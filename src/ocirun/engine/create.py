@@ -32,6 +32,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ocirun.engine.trace import Trace
     from ocirun.linux.cgroup import Cgroup
     from ocirun.linux.seccomp_cache import Program as Filter
     from ocirun.spec.model import Spec
@@ -58,6 +59,7 @@ class Request:
         "preserve_fds",
         "root",
         "rootless",
+        "trace",
         "warn",
     )
 
@@ -79,6 +81,8 @@ class Request:
         self.warn: Callable[[str], None] = lambda _: None
         #: called with what only a developer wants to know: the plan, line by line
         self.debug: Callable[[str], None] | None = None
+        #: gets the time of each step
+        self.trace: Trace | None = None
         #: for tests: the operation at which the stub gives up
         self.fail_at = NEVER
 
@@ -157,7 +161,9 @@ class Creation:
         `meanwhile` is called while the stub is at work, on another CPU if there is one.
         """
         try:
+            self.step("make the state directory, and lock it")
             self._claim()
+            self.step("make the cgroup", "linux.cgroupsPath")
             self._make_cgroup()
             self.namespaces.open()
             self._check_sysctls()
@@ -165,17 +171,25 @@ class Creation:
                 from ocirun.engine import listener
 
                 self.fds.listener = listener.listen(self.state.socket_path)
+            self.step("make the plan, and start the stub")
             self._start_stub()
+            self.step("wait for the stub, and answer it")
             meanwhile()
             from ocirun.engine import answers
 
             answers.serve(self)
+            self.step("save the state")
             self._record()
         except BaseException:
             self.undo()
             raise
         finally:
             self._close_fds()
+
+    def step(self, what: str, field: str = "") -> None:
+        """Tell the trace, if there is one, that something begins."""
+        if self.request.trace:
+            self.request.trace.step(what, field)
 
     def _check_sysctls(self) -> None:
         """Refuse to set what is the host's own: a path can lead back to our namespace."""
@@ -254,6 +268,10 @@ class Creation:
             for line in words.lines(plan.operations):
                 self.request.debug(line)
         keep = [*self.fds.all(), *self.namespaces.fds.values()]
+        if self.request.trace:
+            self.request.trace.begin(plan.operations)
+            plan.trace = self.request.trace.fd
+            keep.append(plan.trace)
         self.conversation = Conversation(
             plan, keep, preserve_fds=self.request.preserve_fds, fail_at=self.request.fail_at
         )
@@ -363,4 +381,6 @@ def create(request: Request) -> int:
     creation.conversation_now().go()
     creation.conversation_now().close()
     creation.release()
+    if request.trace:
+        request.trace.save(request.id)
     return creation.state.pid

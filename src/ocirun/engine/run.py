@@ -44,6 +44,7 @@ def _load_what_follows() -> None:
 
 def _start(creation: Creation) -> None:
     conversation = creation.conversation_now()
+    creation.step("start the program", "process.args")
     try:
         conversation.go()
         conversation.until_executed()
@@ -55,6 +56,8 @@ def _start(creation: Creation) -> None:
         creation.undo()
         raise
     conversation.close()
+    if creation.request.trace:
+        creation.request.trace.save(creation.state.id)
 
 
 def _stay(creation: Creation, foreground: "Foreground", *, keep: bool) -> int:

@@ -119,12 +119,14 @@ Argument = int | str | bytes | tuple[bytes, ...] | Entry | None
 class Plan:
     """An ordered list of operations, and the slots that they use."""
 
-    __slots__ = ("_next", "field", "operations")
+    __slots__ = ("_next", "field", "operations", "trace")
 
     def __init__(self) -> None:
         self.operations: list[Operation] = []
         #: what the operations added from now on are for; part of every error
         self.field = ""
+        #: the descriptor to which the stub writes when each operation began; 0 for none
+        self.trace = 0
         self._next = 0
 
     def slot(self) -> int:
@@ -164,7 +166,7 @@ class Plan:
             steps.append(pack(f"<HHI{count}Q", code, operation.optional, count, *numbers))
         body = heap.content()
         total = size + len(body)
-        header = _HEADER.pack(MAGIC, VERSION, total, len(steps), fail_at, 0)
+        header = _HEADER.pack(MAGIC, VERSION, total, len(steps), fail_at, self.trace)
         return b"".join((header, *steps, body))
 
 

@@ -39,9 +39,13 @@ RUNC = {
 OURS = {
     "completion": "",
     "doctor": "format f",
-    "explain": "format f all a",
+    "explain": "format f all a trace svg",
     "top": "format f interval once",
 }
+
+
+#: flags of ours for commands of runc
+MORE = {"create": "trace", "run": "trace"}
 
 
 def test_every_command_of_runc_is_known() -> None:
@@ -52,7 +56,7 @@ def test_every_command_of_runc_is_known() -> None:
 def test_every_flag_of_runc_is_known(name: str) -> None:
     names = [name for flag in COMMANDS[name][2] for name in flag[0]]
     assert len(names) == len(set(names))
-    assert sorted(names) == sorted((RUNC | OURS)[name].split())
+    assert sorted(names) == sorted(f"{(RUNC | OURS)[name]} {MORE.get(name, '')}".split())
 
 
 def test_the_global_flags() -> None:
