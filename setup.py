@@ -11,19 +11,23 @@ The launcher knows where the package lies below its prefix, which depends on the
 version: so the wheel is for one version of Python, though the extension is not.
 """
 
-import marshal
 import os
 import shlex
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from glob import glob
-from importlib.util import MAGIC_NUMBER
 
 from setuptools import Command, Extension, setup
 from setuptools.command.build import build
 
+# The build does not look here for modules.
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import pack  # isort: skip
+
 # setuptools' own copy, once setuptools is imported.
+from distutils import log  # isort: skip
 from distutils.command.build_scripts import build_scripts  # isort: skip
 
 WARNINGS = (
@@ -44,12 +48,32 @@ if os.uname().machine != "x86_64":
     FREESTANDING.remove("-fcf-protection=none")
 
 
-def compile_program(sources: list[str], target: str, *extra: str) -> None:
-    compiler = shlex.split(os.environ.get("CC", "gcc"))
+COMPILER = shlex.split(os.environ.get("CC", "gcc"))
+LIBC = {"-lm", "-ldl", "-lpthread", "-lrt", "-lutil"}
+
+
+def compile_program(sources: list[str], target: str, *options: str) -> None:
     os.makedirs(os.path.dirname(target), exist_ok=True)
-    subprocess.run(
-        [*compiler, *FREESTANDING, *WARNINGS, *extra, "-o", target, *sources], check=True
-    )
+    subprocess.run([*COMPILER, *WARNINGS, *options, "-o", target, *sources], check=True)
+
+
+def static_library(word: str) -> str:
+    """A library's archive in place of -lNAME: each that the loader has to find costs."""
+    if word in LIBC or not word.startswith("-l"):
+        return word
+    question = [*COMPILER, f"-print-file-name=lib{word[2:]}.a"]
+    path = subprocess.run(question, check=True, capture_output=True, text=True).stdout.strip()
+    return path if os.path.isabs(path) else word
+
+
+def link(sources: list[str], target: str, archive: str, *options: str) -> None:
+    """Compile with the interpreter's static library, and what that was linked with."""
+    words = [sysconfig.get_config_var(name) or "" for name in ("MODLIBS", "LIBS", "SYSLIBS")]
+    libraries = map(static_library, dict.fromkeys(shlex.split(" ".join(words))))
+    # Its place in memory is fixed, so that nothing is to be relocated.  Modules that are
+    # loaded later look for the interpreter's functions in the program.
+    fixed = ("-std=gnu17", "-O2", "-fno-pie", "-no-pie", "-Wl,-export-dynamic", "-s")
+    compile_program([*sources, archive, *libraries], target, *options, *fixed)
 
 
 class BuildFile(Command):
@@ -76,7 +100,7 @@ class BuildStub(BuildFile):
         return os.path.join(self.build_lib if not self.editable_mode else "src", "ocirun/stub")
 
     def run(self) -> None:
-        compile_program(sorted(glob("stub/*.c")), self.target(), "-Istub")
+        compile_program(sorted(glob("stub/*.c")), self.target(), *FREESTANDING, "-Istub")
 
     def get_source_files(self) -> list[str]:
         return sorted(glob("stub/*.[ch]"))
@@ -93,59 +117,83 @@ class BuildPack(BuildFile):
 
     def run(self) -> None:
         # With the sources at hand, as in an editable installation, they are what counts.
-        if not self.editable_mode:
-            self.pack()
-
-    def pack(self) -> None:
-        index: dict[str, tuple[bool, int, int]] = {}
-        chunks = []
-        place = 0
-        loader = None
-        for path in sorted(glob("src/ocirun/**/*.py", recursive=True)):
-            parts = os.path.relpath(path, "src").removesuffix(".py").split("/")
-            is_package = parts[-1] == "__init__"
-            name = ".".join(parts[:-1] if is_package else parts)
-            with open(path, encoding="utf-8") as file:
-                text = file.read()
-            # As under -OO, without docstrings and assertions: 15 % less to read.
-            code = compile(text, path.removeprefix("src/"), "exec", dont_inherit=True, optimize=2)
-            if name == "ocirun.packed":
-                loader = code
-            chunk = marshal.dumps(code)
-            index[name] = (is_package, place, len(chunk))
-            chunks.append(chunk)
-            place += len(chunk)
-        head = marshal.dumps((loader, index))
+        if self.editable_mode:
+            return
         os.makedirs(os.path.dirname(self.target()), exist_ok=True)
         with open(self.target(), "wb") as file:
-            file.write(MAGIC_NUMBER + len(head).to_bytes(4, "little") + head + b"".join(chunks))
+            file.write(pack.pack())
 
     def get_source_files(self) -> list[str]:
-        return []
+        return ["pack.py"]
 
     def get_outputs(self) -> list[str]:
         return [] if self.editable_mode else [self.target()]
 
 
 class BuildLauncher(build_scripts):
-    """Compiles the launcher where scripts are built, to be installed in bin."""
+    """Compiles the launcher where scripts are built, to be installed in bin.
+
+    With the interpreter linked in if its static library is there and works so, and if not
+    as a static program that executes it.
+    """
 
     def run(self) -> None:
         scripts, library = sysconfig.get_path("scripts"), sysconfig.get_path("platlib")
         below = os.path.relpath(library, os.path.dirname(scripts))
         base = os.path.dirname(os.path.realpath(sys._base_executable))
         python = f"python{sys.version_info.major}.{sys.version_info.minor}"
-        compile_program(
-            ["launcher/ocirun.c"],
-            os.path.join(self.build_dir, "ocirun"),
-            "-Istub",
-            f'-DLIBRARY="{below}"',
-            f'-DPYTHON="{python}"',
-            f'-DINTERPRETER="{base}/{python}"',
+        target = os.path.join(self.build_dir, "ocirun")
+        defines = {"LIBRARY": below, "PYTHON": python, "INTERPRETER": f"{base}/{python}"}
+        options = [f'-D{name}="{value}"' for name, value in defines.items()]
+        try:
+            self.embed(target, options, below)
+        except (OSError, subprocess.CalledProcessError) as error:
+            log.warn("the launcher executes the interpreter: %s", error)
+            compile_program(["launcher/ocirun.c"], target, *FREESTANDING, "-Istub", *options)
+
+    def embed(self, target: str, options: list[str], below: str) -> None:
+        archive = os.path.join(
+            sysconfig.get_config_var("LIBPL") or "", sysconfig.get_config_var("LIBRARY") or ""
         )
+        os.stat(archive)
+        loader = os.path.join(self.build_dir, "loader")
+        # Another file is another interpreter, or an update of this one: its stat(2) is compared.
+        interpreter = os.stat(os.path.realpath(sys._base_executable))
+        options = [
+            *options,
+            f"-DINTERPRETER_SIZE={interpreter.st_size}",
+            f"-DINTERPRETER_TIME={int(interpreter.st_mtime)}",
+            f'-DSTANDARD_LIBRARY="{sysconfig.get_path("stdlib")}"',
+            f'-DSHARED_LIBRARY="{sysconfig.get_config_var("DESTSHARED")}"',
+            f'-DPREFIX="{sys.base_prefix}"',
+            f'-DEXEC_PREFIX="{sys.base_exec_prefix}"',
+            *("-DEMBEDDED", "-Istub", "-Ilauncher", "-Isrc/_linux", "-isystem"),
+            *(sysconfig.get_path("include"), f'-DLOADER="{loader}"'),
+        ]
+        os.makedirs(self.build_dir, exist_ok=True)
+        with open(loader, "wb") as file:
+            file.write(pack.loader())
+        sources = ["launcher/ocirun.c", "launcher/embedded.c", *sorted(glob("src/_linux/*.c"))]
+        with tempfile.TemporaryDirectory() as prefix:
+            trial = os.path.join(prefix, "bin", "ocirun")
+            link(sources, trial, archive, *options, "-DTRIAL")
+            self.prove(prefix, trial, below)
+        link(sources, target, archive, *options)
+
+    def prove(self, prefix: str, program: str, below: str) -> None:
+        """Run what needs the first half of the interpreter's start, and what needs all of it."""
+        os.makedirs(os.path.dirname(os.path.join(prefix, below)))
+        os.symlink(
+            os.path.abspath(self.get_finalized_command("build").build_lib),
+            os.path.join(prefix, below),
+        )
+        for words in (["state", "--help"], ["features"], ["--version"]):
+            subprocess.run(
+                [program, *words], env={}, check=True, timeout=60, stdout=subprocess.DEVNULL
+            )
 
     def get_source_files(self) -> list[str]:
-        return ["launcher/ocirun.c", "stub/sys.h"]
+        return [*sorted(glob("launcher/*.[ch]")), "stub/sys.h"]
 
 
 def write_manual_pages() -> list[str]:
@@ -161,7 +209,8 @@ def write_manual_pages() -> list[str]:
     return [f"build/man/{name}" for name in manpage.pages()]
 
 
-build.sub_commands = [*build.sub_commands, ("build_stub", None), ("build_pack", None)]
+# Before the launcher, which is tried on them.
+build.sub_commands = [("build_stub", None), ("build_pack", None), *build.sub_commands]
 
 setup(
     ext_modules=[

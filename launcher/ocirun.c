@@ -13,6 +13,7 @@
  * so a moved or copied environment goes on working.  Without a pyvenv.cfg, it is
  * PREFIX/bin/PYTHON, and at last the interpreter that it was built with.
  */
+#include "embedded.h"
 #include "sys.h"
 
 #include <errno.h>
@@ -188,6 +189,13 @@ static _Noreturn void launch(int argc, char **argv)
 	if (!exists(package))
 		fail(package, "is missing: install ocirun again");
 	interpreter(python, prefix);
+#ifdef EMBEDDED
+	append(prefix, "/" LIBRARY, sizeof("/" LIBRARY) - 1);
+	embedded_run(python, prefix, argc, argv);
+#endif
+#ifdef TRIAL
+	fail(python, "is not the one that was linked in");
+#endif
 	size = sys3(SYS_execve, python, arguments(python, package, argc, argv), argv + argc + 1);
 	if (size == -E2BIG)
 		fail(python, "the argument list is too long");
@@ -195,6 +203,12 @@ static _Noreturn void launch(int argc, char **argv)
 	                             : "the interpreter cannot be started");
 }
 
+#ifdef EMBEDDED
+int main(int argc, char **argv)
+{
+	launch(argc, argv);
+}
+#else
 _Noreturn __attribute__((used)) void launcher_start(long *stack);
 
 _Noreturn void launcher_start(long *stack)
@@ -215,4 +229,5 @@ __asm__(".globl _start\n"
         "	mov x29, #0\n"
         "	mov x0, sp\n"
         "	bl launcher_start\n");
+#endif
 #endif

@@ -12,17 +12,17 @@ if not __package__:
     from _frozen_importlib_external import MAGIC_NUMBER
     from posix import O_CLOEXEC, O_RDONLY, open as open_, pread
 
-    directory = __file__.rpartition("/")[0]
-    sys.path.append(directory.rpartition("/")[0])
+    place = __file__.rpartition("/")[0].rpartition("/")[0]
+    sys.path.append(place)
     try:
-        fd = open_(directory + "/modules.pack", O_RDONLY | O_CLOEXEC)
+        fd = open_(place + "/ocirun/modules.pack", O_RDONLY | O_CLOEXEC)
         head = pread(fd, 8, 0)
         if head[:4] == MAGIC_NUMBER:
             size = int.from_bytes(head[4:], "little")
-            code, index = marshal.loads(pread(fd, size, 8))  # noqa: S302
+            code, *tables = marshal.loads(pread(fd, size, 8))  # noqa: S302
             names = {"__name__": "ocirun.packed"}
             exec(code, names)  # noqa: S102  (ocirun/packed.py explains)
-            names["install"](fd, 8 + size, index, directory)  # type: ignore[operator]
+            names["Finder"](fd, 8 + size, tables, place).install()  # type: ignore[operator]
     except OSError:
         pass
 

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -30,9 +31,17 @@ def run(program: Path, *words: str, **options: object) -> subprocess.CompletedPr
     )
 
 
-@pytest.fixture
-def prefix(tmp_path: Path) -> Path:
-    """Give a copy of the environment, at another place and with a space in its name."""
+def has_interpreter_linked_in() -> bool:
+    """It needs the loader then, for libc and for modules that are shared libraries."""
+    return b"/ld-" in LAUNCHER.read_bytes()
+
+
+@pytest.fixture(params=["as it was built", "with an updated interpreter"])
+def prefix(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """Give a copy of the environment, at another place and with a space in its name.
+
+    The interpreter of the second is another file than at the build: it is executed always.
+    """
     path = tmp_path / "an environment"
     (path / "bin").mkdir(parents=True)
     shutil.copy(LAUNCHER, path / "bin" / "ocirun")
@@ -40,12 +49,63 @@ def prefix(tmp_path: Path) -> Path:
     library = f"lib/{VERSION}/site-packages"
     (path / library).mkdir(parents=True)
     shutil.copytree(LAUNCHER.parents[1] / library / "ocirun", path / library / "ocirun")
+    if request.param != "as it was built":
+        shutil.copy(os.path.realpath(sys.executable), path / "bin" / VERSION)
+        (path / "pyvenv.cfg").write_text(f"home = {path}/bin\n")
     return path
 
 
-def test_needs_no_loader() -> None:
-    """A static program: no library path and no preloaded library can meddle with it."""
-    assert b"/ld-" not in LAUNCHER.read_bytes()
+def test_needs_no_library_but_libc() -> None:
+    if not has_interpreter_linked_in():
+        return  # a static program
+    done = run(LAUNCHER, environment={"LD_TRACE_LOADED_OBJECTS": "1"})
+    names = {line.split()[0].partition(".so")[0] for line in done.stdout.splitlines()}
+    assert {name.rpartition("/")[2].partition("-")[0] for name in names} <= {
+        *("linux", "libc", "libm", "libdl", "libpthread", "librt", "libutil", "ld"),
+    }
+
+
+ARCHIVE = Path(
+    sysconfig.get_config_var("LIBPL") or "/", sysconfig.get_config_var("LIBRARY") or "libpython.a"
+)
+
+
+@pytest.mark.skipif(not ARCHIVE.exists(), reason=f"{ARCHIVE} (python3-dev)")
+def test_interpreter_is_linked_in_where_it_can_be() -> None:
+    """The build falls back in silence, for it cannot know whether it matters."""
+    assert has_interpreter_linked_in()
+
+
+@pytest.mark.skipif(not ARCHIVE.exists(), reason=f"{ARCHIVE} (python3-dev)")
+@pytest.mark.parametrize("prefix", ["as it was built"], indirect=True)
+def test_interpreter_that_was_not_changed_is_not_executed(prefix: Path) -> None:
+    python = prefix / "bin" / VERSION
+    shutil.copy2(os.path.realpath(sys.executable), python)
+    python.chmod(0o600)
+    (prefix / "pyvenv.cfg").write_text(f"home = {prefix}/bin\n")
+    assert run(prefix / "bin" / "ocirun", "--version").returncode == 0
+    os.utime(python)
+    done = run(prefix / "bin" / "ocirun", "--version")
+    assert done.stderr == f"ocirun: {python}: the interpreter cannot be started\n"
+
+
+@pytest.mark.parametrize("words", [["features"], ["--version"], ["state", "--help"]])
+def test_whole_interpreter_comes_when_it_is_needed(words: list[str]) -> None:
+    """What is in no pack is imported, by commands that are called seldom."""
+    done = run(LAUNCHER, *words)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_codecs_of_the_whole_interpreter() -> None:
+    done = run(LAUNCHER, "no\x1bsuch")
+    assert done.returncode == 1
+    assert "'no\\x1bsuch'" in done.stderr
+
+
+def test_package_without_its_pack(prefix: Path) -> None:
+    (prefix / "lib" / VERSION / "site-packages" / "ocirun" / "modules.pack").unlink()
+    done = run(prefix / "bin" / "ocirun", "features")
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_ignores_what_python_would_obey(tmp_path: Path) -> None:
@@ -88,7 +148,8 @@ def test_works_through_a_link(prefix: Path, tmp_path: Path) -> None:
 def test_interpreter_next_to_it(prefix: Path) -> None:
     """Installed without a virtual environment, it takes the interpreter of its prefix."""
     (prefix / "pyvenv.cfg").unlink()
-    (prefix / "bin" / VERSION).symlink_to(os.path.realpath(sys.executable))
+    if not (prefix / "bin" / VERSION).exists():
+        (prefix / "bin" / VERSION).symlink_to(os.path.realpath(sys.executable))
     assert run(prefix / "bin" / "ocirun", "--version").returncode == 0
 
 

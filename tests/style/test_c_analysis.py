@@ -15,6 +15,10 @@ from tests.repository import TOP, files, read
 
 #: what setup.py defines for the launcher on its command line
 DEFINES = ('-DLIBRARY="../lib"', '-DPYTHON="python3"', '-DINTERPRETER="/usr/bin/python3"')
+EMBEDDED_DEFINES = (
+    *('-DPREFIX="/usr"', '-DEXEC_PREFIX="/usr"', "-DINTERPRETER_SIZE=0", "-DINTERPRETER_TIME=0"),
+    *('-DSTANDARD_LIBRARY="/usr/lib"', '-DSHARED_LIBRARY="/usr/lib"', '-DLOADER="LICENSE"'),
+)
 
 
 def words_of(name: str) -> list[str]:
@@ -27,10 +31,12 @@ def words_of(name: str) -> list[str]:
 
 
 def options_for(path: str) -> list[str]:
-    if path.startswith("src/"):
+    if path.startswith("src/") or path == "launcher/embedded.c":
         include = sysconfig.get_path("include")
         if not Path(include, "Python.h").exists():
             pytest.skip("Python.h (python3-dev)")
+        if path == "launcher/embedded.c":
+            return ["-std=gnu17", "-O2", "-isystem", include, *DEFINES, *EMBEDDED_DEFINES]
         return ["-std=gnu17", "-O2", "-DPy_LIMITED_API=0x030B0000", "-isystem", include]
     linking = re.compile(r"-Wl,.*|-nostdlib|-static|-no-pie|-s|-U_FORTIFY_SOURCE")
     freestanding = [word for word in words_of("FREESTANDING") if not linking.fullmatch(word)]
