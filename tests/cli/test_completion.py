@@ -34,9 +34,10 @@ zpty -w shell "PS1=; PATH=$PATH; fpath=($1 \\$fpath); autoload -U compinit; comp
 zpty -w shell "zstyle ':completion:*' list-separator ' '; LISTMAX=1000; stty cols 200; echo ready-\\$((1+1))"
 zpty -r shell heard '*ready-2*'
 zpty -w -n shell "$2"$'\\t'$'\\t'
-zpty -w -n shell $'\\C-x'
 sleep 1
 while zpty -r -t shell line; do print -r -- "$line"; done
+zpty -w shell $'\\C-u exit'
+for ((i = 0; i < 100; i++)); do zpty -t shell || break; zpty -r -t shell line; sleep 0.1; done
 zpty -d shell
 """
 

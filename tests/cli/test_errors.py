@@ -295,3 +295,15 @@ def test_id_twice(command: "Command", bundle: "Bundles", name: str) -> None:
         refused(done, f"container with given ID already exists: {name}", f"ocirun delete {name}")
     assert command("state", name).stdout == before
     assert command("delete", "-f", name).returncode == 0
+
+
+@pytest.mark.userns
+def test_another_config(command: "Command", bundle: "Bundles", name: str, tmp_path: Path) -> None:
+    """crun's --config: the bundle stays the place from which relative paths count."""
+    path = bundle("true")
+    other = tmp_path / "other.json"
+    (path / "config.json").rename(other)
+    refused(command("run", "-b", str(path), name), "config.json not found")
+    refused(command("run", "-b", str(path), "--config", "/none.json", name), "none.json not found")
+    done = command("run", "-b", str(path), "--config", str(other), name)
+    assert (done.returncode, done.stderr) == (0, "")

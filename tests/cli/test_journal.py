@@ -2,7 +2,10 @@
 """--log, --log-format and --debug: what an engine finds in the file."""
 
 import json
+import os
+import pty
 import re
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,3 +82,47 @@ def test_debug_lines_never_reach_standard_output(command: "Command") -> None:
     done = command("--debug", "list", "-q")
     assert done.returncode == 0
     assert done.stdout == ""
+
+
+def test_level(command: "Command", tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    command("--log", f"file:{log}", "--log-level", "debug", "features")
+    assert "level=debug" in log.read_text()
+    done = command("--log-level", "loud", "features")
+    assert done.returncode == 1
+    assert "invalid log-level: loud" in done.stderr
+
+
+def test_no_warnings(command: "Command") -> None:
+    (command.root / "broken").mkdir()
+    assert "warning" in command("list").stderr
+    assert command("--log-level", "error", "list").stderr == ""
+    (command.root / "broken").rmdir()
+
+
+def test_no_daemon(command: "Command") -> None:
+    """Neither systemd's journal nor syslog runs here; if one does, there is nothing to see."""
+    if Path("/run/systemd/journal/socket").exists():
+        pytest.skip("a host without systemd's journal")
+    done = command("--log", "journald:box", "features")
+    assert done.returncode == 1
+    assert "/run/systemd/journal/socket: no such file or directory" in done.stderr
+
+
+def test_a_person_gets_the_hint_on_a_line_of_its_own(command: "Command") -> None:
+    ours, theirs = pty.openpty()
+    subprocess.run(
+        command.words("frobnicate"),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env={"TERM": "xterm"},
+        check=False,
+    )
+    os.close(theirs)
+    shown = os.read(ours, 4096).decode()
+    os.close(ours)
+    assert shown == (
+        "\x1b[31mocirun: error:\x1b[0m No help topic for 'frobnicate'\r\n"
+        "  \x1b[32mhelp:\x1b[0m see ocirun --help\r\n"
+    )

@@ -10,6 +10,7 @@ from ocirun.cli.call import STDOUT
 
 RED, GREEN, YELLOW, BLUE, PLAIN, DIM = "31", "32", "33", "34", "1", "2"
 
+STDERR = 2
 #: where nothing says how wide the terminal is
 WIDTH = 80
 
@@ -24,6 +25,14 @@ def is_coloured(fd: int = STDOUT) -> bool:
 def paint(text: str, colour: str, fd: int = STDOUT) -> str:
     """Give the text in a colour (SGR parameter), if it goes to a terminal that has them."""
     return f"\x1b[{colour}m{text}\x1b[0m" if text and is_coloured(fd) else text
+
+
+def remark(message: str, hint: str) -> str:
+    """Give an error for a person: what went wrong, and below it what helps."""
+    lines = [f"{paint('ocirun: error:', RED, STDERR)} {message}"]
+    if hint:
+        lines.append(f"  {paint('help:', GREEN, STDERR)} {hint}")
+    return "\n".join(lines) + "\n"
 
 
 def width(fd: int = STDOUT) -> int:

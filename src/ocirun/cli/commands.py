@@ -20,7 +20,13 @@ VERSION: "Flag" = (("version", "v"), "bool", "", "show the version")
 # These are known to every command too, so they may stand after its name.
 GLOBAL: "Flags" = (
     (("debug",), "bool", "", "log every step"),
-    (("log",), "text", "FILE", "append log lines to FILE; default: standard error"),
+    (
+        ("log",),
+        "text",
+        "FILE",
+        "append to FILE, or tell journald:NAME or syslog:NAME; default: stderr",
+    ),
+    (("log-level",), "text", "LEVEL", "least level to log: error, warning or debug"),
     (("log-format",), "text", "FORMAT", "format of the log: text or json; default: text"),
     (("root",), "text", "DIR", "where the state of containers is kept; default: /run/ocirun"),
     (("systemd-cgroup",), "bool", "", "let systemd make the cgroups (not supported yet)"),
@@ -38,6 +44,8 @@ NO_KEYRING: "Flag" = (("no-new-keyring",), "bool", "", "keep the caller's sessio
 NO_REAPER: "Flag" = (("no-subreaper",), "bool", "", "do not become a child subreaper")
 PRESERVE: "Flag" = (("preserve-fds",), "int", "N", "pass N more fds, from 3 + $LISTEN_FDS on")
 TRACE: "Flag" = (("trace",), "text", "FILE", "write there when each step began and ended")
+REGEX: "Flag" = (("regex",), "bool", "", "ID is a regular expression for several containers")
+CONFIG: "Flag" = (("config",), "text", "FILE", "read this file instead of the bundle's config.json")
 FORMAT: "Flag" = (("format", "f"), "text", "FORMAT", "table or json; default: table")
 PROCESS: "Flags" = (CONSOLE, PIDFD, PID_FILE, PRESERVE)
 
@@ -138,12 +146,12 @@ COMMANDS: "dict[str, Row]" = {
     "create": (
         "make a container, ready to be started",
         "ID",
-        (BUNDLE, *PROCESS, NO_PIVOT, NO_KEYRING, TRACE),
+        (BUNDLE, *PROCESS, NO_PIVOT, NO_KEYRING, CONFIG, TRACE),
     ),
     "delete": (
         "remove a stopped container",
         "ID",
-        ((("force", "f"), "bool", "", "kill it first; a missing container is no error"),),
+        ((("force", "f"), "bool", "", "kill it first; a missing container is no error"), REGEX),
     ),
     "doctor": ("look at this host: what works, what is missing, what helps", "", (FORMAT,)),
     "events": (
@@ -169,7 +177,7 @@ COMMANDS: "dict[str, Row]" = {
     "kill": (
         "send a signal to the first process of a container; default: TERM",
         "ID [SIGNAL]",
-        ((("all", "a"), "bool", "", ""),),
+        ((("all", "a"), "bool", "", ""), REGEX),
     ),
     "list": (
         "list containers",
@@ -191,6 +199,7 @@ COMMANDS: "dict[str, Row]" = {
             NO_REAPER,
             NO_PIVOT,
             NO_KEYRING,
+            CONFIG,
             TRACE,
         ),
     ),

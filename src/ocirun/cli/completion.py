@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 #: what a flag's value is -> how a shell should complete it
 DIRECTORIES = frozenset(("DIR",))
 FILES = frozenset(("FILE", "PATH"))
-FIXED = {"FORMAT": "table json text", "WHEN": "true false auto", "0|1": "0 1"}
+FIXED = {
+    "FORMAT": "table json text",
+    "LEVEL": "error warning debug",
+    "WHEN": "true false auto",
+    "0|1": "0 1",
+}
 
 
 def invoke(call: "Call") -> int:

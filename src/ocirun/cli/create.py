@@ -32,6 +32,7 @@ def request_of(call: "Call") -> Request:
     bundle = options.text("bundle") or "."
     require_directory(bundle)
     request = Request(call.root(), call.id, os.path.realpath(bundle))
+    request.config = absolute(options.text("config"))
     request.console_socket = absolute(options.text("console-socket"))
     request.pidfd_socket = absolute(options.text("pidfd-socket"))
     request.pid_file = absolute(options.text("pid-file"))

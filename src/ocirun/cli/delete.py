@@ -11,5 +11,13 @@ if TYPE_CHECKING:
 def invoke(call: "Call") -> int:
     """Delete the container."""
     force = call.options.switch("force")
-    delete(call.root(), call.id, force=force, warn=call.journal.warning)
+    if call.options.switch("regex"):
+        from ocirun.cli import several
+
+        return several.each(call, lambda name: _delete(call, name, force=force))
+    _delete(call, call.id, force=force)
     return 0
+
+
+def _delete(call: "Call", name: str, *, force: bool) -> None:
+    delete(call.root(), name, force=force, warn=call.journal.warning)

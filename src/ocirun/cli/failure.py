@@ -20,7 +20,10 @@ def report(error: BaseException, journal: "Journal") -> None:
 
         for line in "".join(format_exception(error)).splitlines():
             journal.debug(line)
-    journal.error(describe(error))
+    if isinstance(error, OcirunError):
+        journal.error(error.message, error.hint)
+    else:
+        journal.error(describe(error))
 
 
 def describe(error: BaseException) -> str:

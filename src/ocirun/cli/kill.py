@@ -18,8 +18,16 @@ def invoke(call: "Call") -> int:
     """Send the signal."""
     word = call.arguments[1] if len(call.arguments) > 1 else ""
     signal = signal_number(word or "TERM")
-    kill(call.root(), call.id, signal, all_=call.options.switch("all"))
+    if call.options.switch("regex"):
+        from ocirun.cli import several
+
+        return several.each(call, lambda name: _kill(call, name, signal))
+    _kill(call, call.id, signal)
     return 0
+
+
+def _kill(call: "Call", name: str, signal: int) -> None:
+    kill(call.root(), name, signal, all_=call.options.switch("all"))
 
 
 def signal_number(word: str) -> int:

@@ -11,21 +11,38 @@ import sys
 
 from ocirun.errors import UsageError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 STDERR = 2
 
 
 class Journal:
     """One place to write messages to."""
 
-    __slots__ = ("_fd", "debugging", "json")
+    __slots__ = ("_fd", "_send", "debugging", "json", "warnings")
 
     def __init__(self) -> None:
         self._fd = STDERR
+        self._send: Callable[[str, str], None] | None = None
         self.json = False
         self.debugging = False
+        self.warnings = True
 
-    def open(self, path: str) -> None:
-        """Append to this file from now on."""
+    def open(self, place: str) -> None:
+        """Append to a file from now on; or tell journald:NAME, or syslog:NAME."""
+        kind, colon, rest = place.partition(":")
+        if colon and kind in {"journald", "syslog"}:
+            from ocirun.cli import log_socket
+
+            try:
+                self._send = log_socket.connect(kind, rest or "ocirun")
+            except OSError as error:
+                reason = (error.strerror or "").lower()
+                raise UsageError(f"open the log: {error.filename}: {reason}", "see --log") from None
+            return
+        path = rest if colon and kind == "file" else place
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_SYNC | os.O_CLOEXEC
         try:
             fd = os.open(path, flags, 0o644)
@@ -43,18 +60,32 @@ class Journal:
 
     def warning(self, message: str) -> None:
         """Say what did not go well, but did not stop us."""
-        if self._fd == STDERR:
+        if not self.warnings:
+            return
+        if self._fd == STDERR and not self._send:
             _write(STDERR, f"ocirun: warning: {_visible(_one_line(message))}\n")
         else:
             self._record("warning", message)
 
-    def error(self, message: str) -> None:
-        """Say why we end; on standard error too, for a person or a parent without the file."""
-        if self._fd != STDERR:
-            self._record("error", message)
-        _write(STDERR, f"ocirun: error: {_visible(_one_line(message))}\n")
+    def error(self, message: str, hint: str = "") -> None:
+        """Say why we end, and what helps; on standard error too, for whoever has no file.
+
+        A person gets the hint on a line of its own, a program finds all in one.
+        """
+        whole = f"{message} ({hint})" if hint else message
+        if self._fd != STDERR or self._send:
+            self._record("error", whole)
+        if os.isatty(STDERR):
+            from ocirun.cli.colour import remark
+
+            _write(STDERR, remark(_visible(_one_line(message)), _visible(_one_line(hint))))
+        else:
+            _write(STDERR, f"ocirun: error: {_visible(_one_line(whole))}\n")
 
     def _record(self, level: str, message: str) -> None:
+        if self._send:
+            self._send(level, _one_line(message))
+            return
         from ocirun.cli.record import json_record, place_of, text_record
 
         make = json_record if self.json else text_record

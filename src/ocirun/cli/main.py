@@ -87,13 +87,17 @@ def _parse(
 
 def _set_up(journal: Journal, options: Options) -> None:
     """Obey the flags that say what is logged, and where."""
-    journal.debugging = options.switch("debug")
+    level = options.text("log-level") or "warning"
+    journal.debugging = options.switch("debug") or level == "debug"
+    journal.warnings = level != "error"
     style = options.text("log-format") or "text"
     journal.json = style == "json"
     if options.text("log"):
         journal.open(options.text("log"))
     if style not in {"text", "json"}:
         raise UsageError(f"invalid log-format: {style}", "use text or json")
+    if level not in {"error", "warning", "debug"}:
+        raise UsageError(f"invalid log-level: {level}", "use error, warning or debug")
     if options.given("criu"):
         journal.warning("--criu is ignored; criu is taken from $PATH")
 

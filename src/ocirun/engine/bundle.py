@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 SIZE_MAX = 16 * 1024 * 1024
 
 
-def read_config(bundle: str) -> tuple["Spec", bytes]:
-    """Read and check config.json; give it parsed, and the bytes as they were."""
+def read_config(bundle: str, config: str = "") -> tuple["Spec", bytes]:
+    """Read and check config.json, or another file; give it parsed, and the bytes as they were."""
     try:
         bundle.encode()
     except UnicodeEncodeError:
@@ -25,7 +25,7 @@ def read_config(bundle: str) -> tuple["Spec", bytes]:
             f"bundle {bundle!r}: the path is not valid UTF-8",
             "rename the directory",
         ) from None
-    path = f"{bundle}/config.json"
+    path = config or f"{bundle}/config.json"
     try:
         # NONBLOCK: to open a FIFO would otherwise wait for a writer.
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
@@ -35,7 +35,7 @@ def read_config(bundle: str) -> tuple["Spec", bytes]:
                 f"bundle {bundle}: no such directory", "give it with --bundle"
             ) from None
         raise SpecError(
-            f"JSON specification file config.json not found: {path}: no such file or directory",
+            f"JSON specification file {os.path.basename(path)} not found: {path}: no such file or directory",
             "ocirun spec makes one",
         ) from None
     except OSError as error:

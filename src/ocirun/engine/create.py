@@ -47,6 +47,7 @@ class Request:
 
     __slots__ = (
         "bundle",
+        "config",
         "console_socket",
         "debug",
         "fail_at",
@@ -67,6 +68,8 @@ class Request:
         self.root = root
         self.id = container_id
         self.bundle = bundle
+        #: a file to read instead of the bundle's config.json
+        self.config = ""
         self.console_socket = ""
         self.pidfd_socket = ""
         self.pid_file = ""
@@ -126,7 +129,7 @@ class Creation:
         states.check_id(request.id)
         self.spec: Spec
         request.bundle = os.path.abspath(request.bundle)
-        self.spec, self.config = bundles.read_config(request.bundle)
+        self.spec, self.config = bundles.read_config(request.bundle, request.config)
         unfinished.refuse(self.spec)
         if "process" not in self.spec:
             raise SpecError("process: missing", "say what is to run in process.args")

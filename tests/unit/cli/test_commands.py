@@ -45,7 +45,12 @@ OURS = {
 
 
 #: flags of ours for commands of runc
-MORE = {"create": "trace", "run": "trace"}
+MORE = {
+    "create": "config trace",
+    "delete": "regex",
+    "kill": "regex",
+    "run": "config trace",
+}
 
 
 def test_every_command_of_runc_is_known() -> None:
@@ -61,7 +66,16 @@ def test_every_flag_of_runc_is_known(name: str) -> None:
 
 def test_the_global_flags() -> None:
     names = [name for flag in GLOBAL for name in flag[0]]
-    wanted = ["criu", "debug", "log", "log-format", "root", "rootless", "systemd-cgroup"]
+    wanted = [
+        "criu",
+        "debug",
+        "log",
+        "log-format",
+        "log-level",
+        "root",
+        "rootless",
+        "systemd-cgroup",
+    ]
     assert sorted(names) == wanted
 
 
