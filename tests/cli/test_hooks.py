@@ -237,3 +237,34 @@ def test_a_signal_during_a_hook_after_the_start(
         finally:
             running.kill()
     assert os.listdir(command.root) == []
+
+
+@pytest.mark.parametrize("timeout", [0, 1000])
+@pytest.mark.parametrize("word", ["start", "run -d"])
+def test_a_signal_during_a_poststart_hook(
+    command: "Command", diary: Diary, name: str, word: str, timeout: int
+) -> None:
+    """The hook ends, and with it the container, as if it had failed."""
+    fifo = Path(diary.directory, "fifo")
+    os.mkfifo(fifo)
+    hook = diary.hook("poststart", script="echo here $$ >fifo; exec sleep 1000")
+    if timeout:
+        hook["timeout"] = timeout
+    path = diary.make("sleep", "1000", poststart=[hook])
+    words = [*word.split(), "-b", path, name]
+    if word == "start":
+        assert command("create", "-b", path, name).returncode == 0
+        words = ["start", name]
+    with subprocess.Popen(command.words(*words), stdin=subprocess.DEVNULL) as running:
+        here, pid = fifo.read_text().split()
+        assert here == "here"
+        running.send_signal(signal.SIGTERM)
+        try:
+            assert running.wait(20) == -signal.SIGTERM
+        finally:
+            running.kill()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid), 0)
+    if word == "start":
+        assert json.loads(command("state", name).stdout)["status"] == "stopped"
+        assert command("delete", name).returncode == 0

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`ocirun start`: let a created container run its process."""
 
+from ocirun.engine.interruption import Interruptible
 from ocirun.engine.start import start
 
 TYPE_CHECKING = False
@@ -10,5 +11,6 @@ if TYPE_CHECKING:
 
 def invoke(call: "Call") -> int:
     """Start the container."""
-    start(call.root(), call.id)
+    with Interruptible():
+        start(call.root(), call.id)
     return 0

@@ -61,24 +61,36 @@ def _run_one(hook: "Hook", field: str, state: str, bundle: str) -> None:
 
 def _wait(pid: int, timeout: int) -> int | None:
     """Give the wait status; None if the time was up and the hook was killed."""
-    if 0 < timeout <= _TIMEOUT_MAX:
-        pidfd = os.pidfd_open(pid)
-        try:
-            waiting = select.poll()
-            waiting.register(pidfd, select.POLLIN)
-            if not waiting.poll(timeout * 1000):
-                os.kill(pid, 9)  # our own child, not waited for: the pid is still its own
-                os.waitpid(pid, 0)
-                return None
-        finally:
-            os.close(pidfd)
     try:
+        if 0 < timeout <= _TIMEOUT_MAX and not _ends_within(pid, timeout):
+            _end(pid)
+            return None
         return os.waitpid(pid, 0)[1]
     except BaseException:
         # Interrupted, by a signal that ends us: no hook outlives its runtime.
-        os.kill(pid, 9)
-        os.waitpid(pid, 0)
+        _end(pid)
         raise
+
+
+def _ends_within(pid: int, seconds: int) -> bool:
+    pidfd = os.pidfd_open(pid)
+    try:
+        waiting = select.poll()
+        waiting.register(pidfd, select.POLLIN)
+        return bool(waiting.poll(seconds * 1000))
+    finally:
+        os.close(pidfd)
+
+
+def _end(pid: int) -> None:
+    """Kill our child, unless it was waited for: then the pid is not its own any more."""
+    try:
+        if os.waitpid(pid, os.WNOHANG)[0]:
+            return
+    except ChildProcessError:
+        return
+    os.kill(pid, 9)
+    os.waitpid(pid, 0)
 
 
 def ending(status: int) -> str:

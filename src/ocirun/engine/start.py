@@ -77,6 +77,7 @@ def run_poststart(state: "State") -> None:
 
     try:
         hooks.run(state.hooks, "poststart", document, state.bundle)
-    except OcirunError:
+    except BaseException:
+        # Also a signal to us: then the hook has not ended well either.
         kill.kill_all(state)
         raise
