@@ -35,4 +35,6 @@ def test_a_broken_container_hides_no_other(command: "Command") -> None:
     assert done.stdout == TITLE
     warnings = done.stderr.splitlines()
     assert len(warnings) == 2
-    assert all(line.startswith("ocirun: warning: load container ") for line in warnings)
+    for line, container in zip(warnings, ("broken", "worse"), strict=True):
+        assert line.startswith(f"ocirun: warning: container {container}")
+        assert line.count(f"container {container}") == 1

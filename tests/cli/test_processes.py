@@ -141,7 +141,7 @@ def test_list_with_a_broken_container(command: "Command", bundle: "Bundles", nam
     (command.root / "broken").mkdir()
     done = command("list", "-q")
     assert (done.returncode, done.stdout) == (0, f"{name}\n")
-    assert done.stderr.startswith(f"{WARNING}load container broken: ")
+    assert done.stderr.startswith(f"{WARNING}container broken is not completely created: ")
     for each in ("broken", name):
         _ok(command("delete", "-f", each))
 

@@ -47,7 +47,9 @@ def _documents(call: "Call") -> "list[dict[str, object]]":
         try:
             found = state.load_state(root, name)
             documents.append({**status.document(found), "owner": user_name(found.owner)})
-        except (OcirunError, OSError) as error:
+        except OcirunError as error:
+            call.journal.warning(describe(error))  # it names the container
+        except OSError as error:
             call.journal.warning(f"load container {name}: {describe(error)}")
     return documents
 
