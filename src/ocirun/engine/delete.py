@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
     from ocirun.engine.state import State
 
+#: how many seconds --force waits for another command to end
+_PATIENCE = 5.0
+
 
 def _silent(_: str) -> None:
     pass
@@ -23,24 +26,43 @@ def delete(
     """Remove a stopped or only created container; with `force` any, and even a damaged one."""
     directory = states.directory_of(root, container_id)
     try:
+        # For its words, should something be wrong: they say more than those of the lock.
+        states.load_state(root, container_id)
+    except StateError:
+        if not force:
+            raise
+        if not os.path.isdir(directory):
+            return
+    lock = _lock(directory, container_id, patient=force)
+    try:
+        if os.fstat(lock).st_nlink:
+            _delete_locked(root, container_id, force=force, warn=warn)
+        elif not force:
+            # Who had the lock has removed it; ours is on what is gone.
+            raise _missing(container_id)
+    finally:
+        os.close(lock)
+
+
+def _delete_locked(
+    root: str, container_id: str, *, force: bool, warn: "Callable[[str], None]"
+) -> None:
+    try:
         state = states.load_state(root, container_id)
     except StateError:
         if not force:
             raise
-        if os.path.isdir(directory):
-            _remove_remains(directory, container_id, warn)
+        from ocirun.engine import remains
+
+        remains.remove(states.directory_of(root, container_id), container_id, warn)
         return
-    lock = _lock(directory, container_id)
-    try:
-        found = status.of(state)
-        if found in (status.RUNNING, status.PAUSED) and not force:
-            raise StateError(
-                f"cannot delete container {container_id} that is not stopped: {found}",
-                f"ocirun kill {container_id} KILL, or delete it with --force",
-            )
-        destroy(state, warn)
-    finally:
-        os.close(lock)
+    found = status.of(state)
+    if found in (status.RUNNING, status.PAUSED) and not force:
+        raise StateError(
+            f"cannot delete container {container_id} that is not stopped: {found}",
+            f"ocirun kill {container_id} KILL, or delete it with --force",
+        )
+    destroy(state, warn)
 
 
 def destroy(state: "State", warn: "Callable[[str], None]" = _silent) -> None:
@@ -79,22 +101,26 @@ def _run_poststop(state: "State", warn: "Callable[[str], None]") -> None:
             warn(error.message)
 
 
-def _lock(directory: str, container_id: str) -> int:
+def _lock(directory: str, container_id: str, *, patient: bool) -> int:
     try:
-        return states.lock(directory, wait=False)
-    except BlockingIOError:
+        try:
+            return states.lock(directory, wait=False)
+        except BlockingIOError:
+            if not patient:
+                raise
+        from ocirun.engine.interruption import Deadline
+
+        # A command that was killed has not let go of it yet, or another one is about to end.
+        with Deadline(_PATIENCE):
+            return states.lock(directory)
+    except (BlockingIOError, TimeoutError, ValueError):
+        # ValueError: only the main thread can set an alarm, so any other does not wait.
         raise StateError(
             f"container {container_id} is in use by another ocirun command", "try again"
         ) from None
     except FileNotFoundError:
-        raise StateError(f"container {container_id} does not exist") from None
+        raise _missing(container_id) from None
 
 
-def _remove_remains(directory: str, container_id: str, warn: "Callable[[str], None]") -> None:
-    from ocirun.engine import remains
-
-    lock = _lock(directory, container_id)
-    try:
-        remains.remove(directory, container_id, warn)
-    finally:
-        os.close(lock)
+def _missing(container_id: str) -> StateError:
+    return StateError(f"container {container_id} does not exist")

@@ -4,14 +4,14 @@
 This changes the signal handlers of the whole process: it is for the command line.
 """
 
-from _signal import SIG_DFL, SIG_IGN, getsignal, signal
+from _signal import ITIMER_REAL, SIG_DFL, SIG_IGN, getsignal, setitimer, signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
     from typing import Self
 
-SIGHUP, SIGINT, SIGTERM = 1, 2, 15
+SIGHUP, SIGINT, SIGALRM, SIGTERM = 1, 2, 14, 15
 
 
 class Interrupted(KeyboardInterrupt):
@@ -46,6 +46,29 @@ class Interruptible:
     def __exit__(self, *_: object) -> None:
         for number, handler in self._kept.items():
             signal(number, handler if handler is not None else SIG_DFL)  # type: ignore[arg-type]
+
+
+class Deadline(Interruptible):
+    """A context in which whatever waits gets a TimeoutError after some seconds."""
+
+    __slots__ = ("_seconds",)
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self._seconds = seconds
+
+    def __enter__(self) -> "Self":
+        self.handle(SIGALRM, _expire)
+        setitimer(ITIMER_REAL, self._seconds)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        setitimer(ITIMER_REAL, 0)
+        super().__exit__()
+
+
+def _expire(*_: object) -> None:
+    raise TimeoutError
 
 
 def _raise(number: int, _: "FrameType | None") -> None:

@@ -6,6 +6,7 @@ Below the state root each container has a directory: `state.json` (ours, version
 no effect), and until it is started `start.sock`.
 """
 
+import errno
 import os
 import time
 from fcntl import LOCK_EX, LOCK_NB, flock
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 
 
 VERSION = 1
+#: all that is ever in a state directory, but for the halves of them that are not renamed yet
+_FILES = ("config.json", "start.sock", "cgroup", "state.json")
 _ALLOWED = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.")
 
 _FIELDS = (
@@ -312,9 +315,17 @@ def remove_directory(directory: str) -> None:
         names = os.listdir(directory)
     except FileNotFoundError:
         return
+    except OSError as error:
+        if error.errno not in (errno.EMFILE, errno.ENFILE):
+            raise
+        # Without a descriptor to look with: no other names are ever in it.
+        names = [name + ending for name in _FILES for ending in ("", ".new")]
     # state.json last: as long as it is there, what it names can still be cleaned up.
     for name in sorted(names, key=lambda name: name == "state.json"):
-        os.unlink(f"{directory}/{name}")
+        try:
+            os.unlink(f"{directory}/{name}")
+        except FileNotFoundError:
+            continue
     os.rmdir(directory)
 
 
