@@ -148,8 +148,9 @@ def bundle(busybox_rootfs: Path, default_config: str, open_directory: Path) -> I
 
 
 @pytest.fixture(scope="session")
-def _adopting() -> None:
+def _adopting(tmp_path_factory: pytest.TempPathFactory) -> None:
     _linux.prctl(PR_SET_CHILD_SUBREAPER, 1)
+    leak.ours.add(str(tmp_path_factory.getbasetemp()))
 
 
 @pytest.fixture(autouse=True)

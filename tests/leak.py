@@ -4,7 +4,8 @@
 The test process adopts orphans (PR_SET_CHILD_SUBREAPER, as a container engine does), so
 that whatever a test started and nobody ended is a child of ours.
 
-Other containers come and go while a test runs, so only cgroups that bear our name count.
+Other containers come and go while a test runs, so only cgroups that bear our name count,
+and mounts at, or of, our own directories.
 """
 
 import os
@@ -14,6 +15,9 @@ from collections.abc import Iterator
 #: part of each name that a test gives to a container or a directory
 TAG = f"ocirun-test-{os.getpid()}"
 
+#: parts of the paths that only we use; a test session adds its temporary directory
+ours = {TAG}
+
 Inventory = dict[str, set[str]]
 
 
@@ -22,7 +26,7 @@ def inventory() -> Inventory:
     _reap()
     return {
         "processes": set(children()),
-        "mounts": set(mounts()),
+        "mounts": set(mounts(*ours)),
         "cgroups": {cgroup for cgroup in cgroups() if TAG in cgroup},
         "fds": set(fds()),
     }
@@ -54,10 +58,13 @@ def _reap() -> None:
             os.waitpid(int(pid), 0)
 
 
-def mounts() -> Iterator[str]:
-    """Where something is mounted, with how often and what."""
+def mounts(*words: str) -> Iterator[str]:
+    """Where something is mounted, with how often and what, if one of the words is part of it."""
     seen: dict[str, int] = {}
     for line in _read("/proc/self/mountinfo").splitlines():
+        # The mount point, the directory that is mounted, or its source.
+        if not any(word in line for word in words):
+            continue
         fields, _, kind = line.partition(" - ")
         mount = f"{fields.split()[4]} ({kind.split()[0]})"
         seen[mount] = seen.get(mount, 0) + 1

@@ -137,7 +137,7 @@ class Place:
         # Other containers come and go, with their mounts and cgroups.
         return {
             "processes": set(leak.children()),
-            "mounts": {mount for mount in leak.mounts() if self.directory in mount},
+            "mounts": set(leak.mounts(self.directory)),
             "cgroups": {path for path in self._cgroups() if os.path.exists(path)},
             "fds": set(leak.fds()),
             "state": set(state.ids(str(self.root))),
