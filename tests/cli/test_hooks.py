@@ -155,7 +155,8 @@ def test_a_failing_start_container(command: "Command", diary: Diary, name: str) 
     hook = diary.hook("startContainer", script="echo why; exit 3")
     path = diary.make("touch", f"{diary.directory}/ran", startContainer=[hook])
     assert command("create", "-b", path, name).returncode == 0
-    refused(command("start", name), "startContainer", "hook", "why")
+    words = "error running startContainer hook #0: /bin/sh: exit status 3, stderr: why"
+    refused(command("start", name), words)
     assert json.loads(command("state", name).stdout)["status"] == "stopped"
     assert not (diary.directory / "ran").exists()
     assert command("delete", name).returncode == 0

@@ -9,7 +9,8 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.cli.changes import WARNING, drop, refused
+from tests import leak
+from tests.cli.changes import WARNING, both, drop, put, refused
 
 if TYPE_CHECKING:
     from tests.bundle import Bundles
@@ -105,6 +106,24 @@ def test_all_processes_end_without_a_pid_namespace(
     for pidfd in pidfds:
         assert select.select([pidfd], [], [], 10)[0]
         os.close(pidfd)
+
+
+def test_a_cgroup_goes_over_to_the_next_container(
+    command: "Command", bundle: "Bundles", name: str
+) -> None:
+    """What runs in it then is not the older one's, which has stopped."""
+    path = f"/{name}/shared"
+    share = both(drop("pid"), put(linux__cgroupsPath=path))
+    _ok(command("create", "-b", str(bundle("true", change=share)), f"{name}-a"))
+    _ok(command("start", f"{name}-a"))
+    assert _ended(command, f"{name}-a")
+    _ok(command("run", "-d", "-b", str(bundle("sleep", "1000", change=share)), f"{name}-b"))
+    _ok(command("kill", "--all", f"{name}-a", "KILL"))
+    _ok(command("delete", f"{name}-a"))
+    assert _status(command, f"{name}-b") == "running"
+    # The newer one removes it, although it was there before.
+    _ok(command("delete", "--force", f"{name}-b"))
+    assert [found for found in leak.cgroups() if name in found] == []
 
 
 def test_delete_of_a_created_container(command: "Command", bundle: "Bundles", name: str) -> None:

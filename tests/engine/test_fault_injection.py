@@ -113,10 +113,7 @@ def test_start_fails(place: Place) -> None:
         pid = create(place.request(index))
         with pytest.raises(OcirunError) as raised:
             start.start(str(place.root), place.name)
-        # Who started knows only that it is a hook, the filter or the program.
-        message = raised.value.message
-        assert "\n" not in message
-        assert message.endswith("input/output error")
+        assert wrong_message(operations, index, raised.value.message) == ""
         assert wait_for([pid]) == []
         delete.delete(str(place.root), place.name, force=False)
         # In a program that is no subreaper of its own, a container is its child to wait for.
@@ -200,6 +197,24 @@ def test_engine_is_killed(place: Place) -> None:
         points += 1
     # Four before the conversation, and at least hooks, home and ready in it.
     assert points > 6
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_engine_is_killed_between_two_cgroups(place: Place, force: bool) -> None:  # noqa: FBT001
+    """What has been made by then is known, and removed with the container."""
+    engine = os.fork()
+    if not engine:
+        try:
+            creation = Creation(place.request(), detach=True)
+            creation._claim()
+            assert creation.planned
+            creation.planned.create()
+        finally:
+            os._exit(0)
+    assert os.waitpid(engine, 0)[1] == 0
+    assert place.left()["cgroups"]
+    delete.delete(str(place.root), place.name, force=force)
+    assert place.left() == {}
 
 
 def test_command_is_killed(place: Place, ocirun: str) -> None:

@@ -242,6 +242,10 @@ class Creation:
             return
         linux = self.spec.get("linux", {})
         self.cgroup = cgroups.create(self.planned, linux, rootless=self.request.rootless)
+        if self.cgroup and self.cgroup.existed():
+            from ocirun.engine import inheritance
+
+            inheritance.take_over(self.request.root, self.request.id, self.cgroup)
         self.state.own_cgroup()
         for warning in cgroups.ignored(self.cgroup, linux):
             self.request.warn(warning)
@@ -263,6 +267,7 @@ class Creation:
         plan = plans.build(
             setting, self.fds, self.program, self.seccomp, self._hook_state_around_pid()
         )
+        self.state.last_operation = len(plan.operations) - 1
         for warning in setting.warnings:
             self.request.warn(warning)
         if self.request.debug:

@@ -182,12 +182,6 @@ def _add_filter(plan: "Plan", seccomp: "Filter") -> None:
     )
 
 
-def add_program(plan: "Plan", program: Program) -> None:
-    """Append the search for the program."""
-    plan.field = "process.args[0]"
-    plan.add("PROGRAM", program.candidates)
-
-
 def add_exec(plan: "Plan", program: Program) -> None:
     """Append the last operation."""
     plan.field = "process.args"

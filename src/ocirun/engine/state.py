@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         cgroupPaths: dict[str, str]
         cgroupsMade: list[str]
         hooks: Hooks
+        lastOperation: int
 
 
 VERSION = 1
@@ -66,6 +67,8 @@ _FIELDS = (
     ("cgroupsMade", list),
     ("hooks", dict),
 )
+# Those that a record of an earlier release lacks, and what they are then.
+_LATER: "tuple[tuple[str, int], ...]" = (("lastOperation", -1),)
 
 
 def check_id(container_id: str) -> None:
@@ -91,6 +94,7 @@ class State:
         "hooks",
         "host_mounts",
         "id",
+        "last_operation",
         "oci_version",
         "own_pids",
         "owner",
@@ -123,6 +127,8 @@ class State:
         self.cgroups_made: list[str] = []
         #: poststart and poststop, so that start and delete need not read the config
         self.hooks: Hooks = {}
+        #: the place of EXEC in the plan, by which the reports of the others are known; or -1
+        self.last_operation = -1
 
     def save(self) -> None:
         """Write state.json so that a reader sees the old or the new one, never half of it."""
@@ -144,6 +150,7 @@ class State:
             "cgroupPaths": self.cgroup_paths,
             "cgroupsMade": self.cgroups_made,
             "hooks": self.hooks,
+            "lastOperation": self.last_operation,
         }
         _write(self.directory, "state.json", encode.dumps(document).encode())
 
@@ -174,6 +181,13 @@ class State:
         Told by a file of its own: it must be known even where state.json is damaged.
         """
         _write(self.directory, "cgroup", b"")
+
+    def disown_cgroup(self) -> None:
+        """Forget that they were made for it."""
+        try:
+            os.unlink(f"{self.directory}/cgroup")
+        except FileNotFoundError:
+            pass
 
     @property
     def owns_cgroup(self) -> bool:
@@ -269,7 +283,9 @@ def load_state(root: str, container_id: str) -> State:
             f"container {container_id}: {path}: written by a later release of ocirun",
             "use that release, or a later one",
         )
-    for field, kind in _FIELDS:
+    for field, value in _LATER:
+        document.setdefault(field, value)
+    for field, kind in (*_FIELDS, *((name, type(value)) for name, value in _LATER)):
         if not isinstance(document.get(field), kind):
             raise _damaged(container_id, f"{path}: {field} is missing or wrong")
     if document["id"] != container_id:
@@ -296,6 +312,7 @@ def _from_document(directory: str, document: "dict[str, object]") -> State:
     state.cgroup_paths = found["cgroupPaths"]
     state.cgroups_made = found["cgroupsMade"]
     state.hooks = found["hooks"]
+    state.last_operation = found["lastOperation"]
     return state
 
 
