@@ -141,7 +141,7 @@ def _explain(err: OSError) -> Exception:
             f"linux.seccomp: the filter is longer than {seccomp.BPF_MAXINSNS} instructions",
             hint="use fewer rules or fewer architectures",
         )
-    message = f"compile linux.seccomp: {err.filename}: {err.strerror}"
+    message = f"compile linux.seccomp: {err.filename}: {(err.strerror or '').lower()}"
     return KernelError(message, hint=_HINTS.get(err.errno or 0, ""))
 
 
