@@ -118,6 +118,25 @@ def test_namespaces(command: "Command", diary: Diary, name: str) -> None:
             assert os.readlink(f"/proc/self/ns/{namespace}") not in text, kind
 
 
+def test_where_the_program_is_looked_up(
+    command: "Command", diary: Diary, tmp_path: Path, name: str
+) -> None:
+    """The last of them alone is a file of the container; all others are files of the host."""
+    for kind in ORDER:
+        place = diary.bundles.rootfs / "only" if kind == "startContainer" else tmp_path
+        place.mkdir(exist_ok=True)
+        script = place / kind
+        script.write_text(f"#!/bin/sh\necho {kind} >>{diary.directory}/order\n")
+        script.chmod(0o755)
+    places = {kind: str(tmp_path) for kind in ORDER} | {"startContainer": "/only"}
+    hooks: dict[str, list[dict[str, object]]] = {
+        kind: [{"path": f"{place}/{kind}"}] for kind, place in places.items()
+    }
+    done = command("run", "-b", diary.make(**hooks), name)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert diary.read("order").split() == list(ORDER)
+
+
 def test_environment_and_arguments(command: "Command", diary: Diary, name: str) -> None:
     hooks = {
         "createRuntime": [diary.hook("createRuntime", env=["A=1"])],

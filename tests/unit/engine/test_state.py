@@ -99,6 +99,26 @@ def test_field_of_another_type(made: State, tmp_path: Path, field: str, value: o
     assert made.pid == 12
 
 
+def test_a_record_of_an_earlier_release(made: State, tmp_path: Path) -> None:
+    """Containers live on while ocirun is replaced: what came later has a value without them."""
+    path = Path(f"{made.directory}/state.json")
+    document = json.loads(path.read_text())
+    for field, _ in states._LATER:
+        del document[field]
+    path.write_text(json.dumps(document))
+    found = load(tmp_path)
+    assert found.pid == 12
+    assert found.last_operation == -1
+
+
+@pytest.mark.parametrize("value", [None, "1", []])
+def test_a_later_field_of_another_type(made: State, tmp_path: Path, value: object) -> None:
+    edit(tmp_path, lastOperation=value)
+    with pytest.raises(StateError, match=r"damaged state: .*: lastOperation is missing or wrong"):
+        load(tmp_path)
+    assert made.pid == 12
+
+
 @pytest.mark.parametrize("version", [2, 99])
 def test_later_release(made: State, tmp_path: Path, version: int) -> None:
     """Its fields may mean something else, and may all be different."""
