@@ -29,10 +29,15 @@ class Look:
         assert (done.returncode, done.stderr) == (0, "")
         return done.stdout.removesuffix("\n")
 
-    def start(self, *changes: "Change", args: tuple[str, ...] = ("sleep", "1000")) -> int:
+    def start(
+        self,
+        *changes: "Change",
+        args: tuple[str, ...] = ("sleep", "1000"),
+        flags: tuple[str, ...] = (),
+    ) -> int:
         """Start a container that stays, and give its pid; `end` has to follow."""
         done = self.command(
-            "run", "-d", "-b", str(self.bundle(*args, change=both(*changes))), self.name
+            "run", "-d", *flags, "-b", str(self.bundle(*args, change=both(*changes))), self.name
         )
         assert (done.returncode, done.stderr) == (0, "")
         pid = json.loads(self.command("state", self.name).stdout)["pid"]

@@ -37,6 +37,13 @@ def test_session_keyring(command: "Command", look: "Look") -> None:
     look.end()
 
 
+def test_exec_keeps_the_keyring_that_the_container_kept(command: "Command", look: "Look") -> None:
+    look.start(flags=("--no-new-keyring",))
+    assert command("exec", look.name, "true").returncode == 0
+    assert f"_ses.{look.name}:" not in Path("/proc/keys").read_text()
+    look.end()
+
+
 def deadline(**changes: object) -> dict[str, object]:
     times = {"runtime": 42000, "deadline": 100000, "period": 1000000}
     return {"policy": "SCHED_DEADLINE", "nice": 19, **times, **changes}

@@ -225,6 +225,7 @@ class Creation:
         for kind in ("poststart", "poststop"):
             if kind in hooks:
                 state.hooks[kind] = hooks[kind]
+        state.no_keyring = request.no_new_keyring
         self.host = layout.read()
         linux = self.spec.get("linux", {})
         # Not ours before it is made: in one that is there already other processes may live,

@@ -254,4 +254,5 @@ def _setting(request: Request, state: "State", spec: "Spec") -> Setting:
     setting.privileged = os.geteuid() == 0
     setting.may_setgroups = userns.may_setgroups(state.pid)
     setting.preserve_fds = request.preserve_fds
+    setting.no_keyring = state.no_keyring
     return setting

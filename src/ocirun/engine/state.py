@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         rootless: bool
         ownPids: bool
         hostMounts: int
+        noNewKeyring: bool
         annotations: dict[str, str]
         cgroupPaths: dict[str, str]
         cgroupsMade: list[str]
@@ -68,7 +69,7 @@ _FIELDS = (
     ("hooks", dict),
 )
 # Those that a record of an earlier release lacks, and what they are then.
-_LATER: "tuple[tuple[str, int], ...]" = (("lastOperation", -1),)
+_LATER: "tuple[tuple[str, int], ...]" = (("lastOperation", -1), ("noNewKeyring", False))
 
 
 def check_id(container_id: str) -> None:
@@ -95,6 +96,7 @@ class State:
         "host_mounts",
         "id",
         "last_operation",
+        "no_keyring",
         "oci_version",
         "own_pids",
         "owner",
@@ -122,6 +124,8 @@ class State:
         #: how many mounts there were at the root filesystem of a container without a mount
         #: namespace before it was made; -1 with a mount namespace
         self.host_mounts = -1
+        #: it kept the caller's session keyring, and so does each process of exec
+        self.no_keyring = False
         self.annotations: dict[str, str] = {}
         self.cgroup_paths: dict[str, str] = {}
         self.cgroups_made: list[str] = []
@@ -146,6 +150,7 @@ class State:
             "rootless": self.rootless,
             "ownPids": self.own_pids,
             "hostMounts": self.host_mounts,
+            "noNewKeyring": self.no_keyring,
             "annotations": self.annotations,
             "cgroupPaths": self.cgroup_paths,
             "cgroupsMade": self.cgroups_made,
@@ -308,6 +313,7 @@ def _from_document(directory: str, document: "dict[str, object]") -> State:
     state.rootless = found["rootless"]
     state.own_pids = found["ownPids"]
     state.host_mounts = found["hostMounts"]
+    state.no_keyring = found["noNewKeyring"]
     state.annotations = found["annotations"]
     state.cgroup_paths = found["cgroupPaths"]
     state.cgroups_made = found["cgroupsMade"]

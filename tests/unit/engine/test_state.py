@@ -25,6 +25,7 @@ def made(tmp_path: Path) -> State:
     state.pid, state.start_time = 12, 34
     state.creating, state.rootless, state.own_pids = False, True, False
     state.host_mounts = 3
+    state.no_keyring = True
     state.annotations = {"a": "\n\u00fc\U0001f600"}
     state.cgroup_paths = {"": "/sys/fs/cgroup/box"}
     state.cgroups_made = ["/sys/fs/cgroup/box"]
