@@ -46,28 +46,50 @@ int op_WRITE(struct stub *stub, const u64 *arg)
 }
 
 /*
- * WRITE_AT SLOT PATH TEXT: below the slot's directory, which OPEN_PROC proved to be
- * a procfs: no mount is crossed, and the only links there are "self" and its like,
- * so the file is the kernel's (CVE-2019-19921, CVE-2025-52881).
+ * Opens a file below the slot's directory, which OPEN_PROC proved to be a procfs: no
+ * mount is crossed, and the only links there are "self" and its like, so the file is
+ * the kernel's (CVE-2019-19921, CVE-2025-52881).
  */
-int op_WRITE_AT(struct stub *stub, const u64 *arg)
+static int open_at(const struct stub *stub, const u64 *arg, u64 flags)
 {
 	struct open_how how = {
-		.flags = O_WRONLY | O_CLOEXEC,
+		.flags = flags | O_CLOEXEC,
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV,
 	};
-	const char *path = plan_text(stub, arg[1]), *text = plan_text(stub, arg[2]);
-	long fd;
-	int error;
+	const char *path = plan_text(stub, arg[1]);
 
-	if (!path || !text)
-		return -EPROTO;
-	fd = sys4(SYS_openat2, slot_get(stub, arg[0]), path, &how, sizeof(how));
+	return path ? (int)sys4(SYS_openat2, slot_get(stub, arg[0]), path, &how, sizeof(how))
+	            : -EPROTO;
+}
+
+/* WRITE_AT SLOT PATH TEXT */
+int op_WRITE_AT(struct stub *stub, const u64 *arg)
+{
+	const char *text = plan_text(stub, arg[2]);
+	int fd = text ? open_at(stub, arg, O_WRONLY) : -EPROTO, error;
+
 	if (fd < 0)
-		return (int)fd;
-	error = write_whole((int)fd, text);
-	sys_close((int)fd);
+		return fd;
+	error = write_whole(fd, text);
+	sys_close(fd);
 	return error;
+}
+
+/* READ_AT SLOT PATH POINT: the engine looks at what the file says, and lets us go on or not. */
+int op_READ_AT(struct stub *stub, const u64 *arg)
+{
+	static char text[WIRE_TEXT];
+	int fd = open_at(stub, arg, O_RDONLY);
+	long got;
+
+	if (fd < 0)
+		return fd;
+	got = sys3(SYS_read, fd, text, sizeof(text) - 1);
+	sys_close(fd);
+	if (got < 0)
+		return (int)got;
+	text[got] = '\0';
+	return channel_send(stub, WIRE_SYNC, (int)arg[2], text, -1) ?: channel_wait(stub, NULL, 0);
 }
 
 /*

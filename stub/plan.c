@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <sys/mman.h>
 
-#define CALL_ARGUMENTS 3
+#define CALL_ARGUMENTS 5
 
 struct handler {
 	operation run; /* NULL: `call` is all there is to do */
@@ -119,7 +119,7 @@ static int call(struct stub *stub, const struct handler *handler, const u64 *arg
 				return -EPROTO;
 		}
 	}
-	answer = sys3(handler->call, value[0], value[1], value[2]);
+	answer = sys(handler->call, value[0], value[1], value[2], value[3], value[4]);
 	return answer < 0 ? (int)answer : 0;
 }
 

@@ -69,27 +69,29 @@
 	X(LOOPBACK, 50, 0)       \
 	X(MKDIR, 51, 2)          \
 	X(SOURCE, 52, 3)         \
-	X(HIDE, 53, 1)
+	X(HIDE, 53, 1)           \
+	X(READ_AT, 61, 3)
 
 /*
  * Operations that are one system call and nothing else.
  * Y(name, number, arguments, system call, which are slots, which are offsets), the last
  * two as sets of bits; offset 0 is a null pointer.
  */
-#define WIRE_CALLS(Y)                                   \
-	Y(SETNS, 5, 2, SYS_setns, 1, 0)                 \
-	Y(UNSHARE, 6, 1, SYS_unshare, 0, 0)             \
-	Y(PRCTL, 9, 3, SYS_prctl, 0, 0)                 \
-	Y(HOSTNAME, 13, 2, SYS_sethostname, 0, 1)       \
-	Y(DOMAINNAME, 14, 2, SYS_setdomainname, 0, 1)   \
-	Y(FCHDIR, 34, 1, SYS_fchdir, 1, 0)              \
-	Y(UMASK, 40, 1, SYS_umask, 0, 0)                \
-	Y(CLOEXEC, 48, 3, SYS_close_range, 0, 0)        \
-	Y(PERSONALITY, 54, 1, SYS_personality, 0, 0)    \
-	Y(AFFINITY, 55, 3, SYS_sched_setaffinity, 0, 4) \
-	Y(SCHEDULER, 56, 3, SYS_sched_setattr, 0, 2)    \
-	Y(IO_PRIORITY, 57, 3, SYS_ioprio_set, 0, 0)     \
-	Y(MEMORY_POLICY, 58, 3, SYS_set_mempolicy, 0, 2)
+#define WIRE_CALLS(Y)                                    \
+	Y(SETNS, 5, 2, SYS_setns, 1, 0)                  \
+	Y(UNSHARE, 6, 1, SYS_unshare, 0, 0)              \
+	Y(PRCTL, 9, 3, SYS_prctl, 0, 0)                  \
+	Y(HOSTNAME, 13, 2, SYS_sethostname, 0, 1)        \
+	Y(DOMAINNAME, 14, 2, SYS_setdomainname, 0, 1)    \
+	Y(FCHDIR, 34, 1, SYS_fchdir, 1, 0)               \
+	Y(UMASK, 40, 1, SYS_umask, 0, 0)                 \
+	Y(CLOEXEC, 48, 3, SYS_close_range, 0, 0)         \
+	Y(PERSONALITY, 54, 1, SYS_personality, 0, 0)     \
+	Y(AFFINITY, 55, 3, SYS_sched_setaffinity, 0, 4)  \
+	Y(SCHEDULER, 56, 3, SYS_sched_setattr, 0, 2)     \
+	Y(IO_PRIORITY, 57, 3, SYS_ioprio_set, 0, 0)      \
+	Y(MEMORY_POLICY, 58, 3, SYS_set_mempolicy, 0, 2) \
+	Y(SETXATTR, 62, 5, SYS_setxattr, 0, 7)
 
 enum wire_code {
 #define X(name, number, arguments) WIRE_OP_##name = (number),

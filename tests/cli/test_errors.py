@@ -215,9 +215,6 @@ def test_config(command: "Command", bundle: "Bundles", name: str, word: str, wha
 
 
 UNFINISHED: dict[str, object] = {
-    "process__apparmorProfile": "x",
-    "process__selinuxLabel": "x",
-    "linux__mountLabel": "x",
     "linux__intelRdt": {"closID": "x"},
     "linux__netDevices": {"eth7": {}},
 }

@@ -88,6 +88,7 @@ TEXTS: dict[str, Callable[[int], bytes]] = {
     "FSOPEN": lambda at: one("FSOPEN", 0, at),
     "FSCONFIG": lambda at: one("FSCONFIG", 0, at, 0),
     "WRITE_AT": lambda at: one("WRITE_AT", 0, at, at),
+    "READ_AT": lambda at: one("READ_AT", 0, at, 0),
     "CHDIR": lambda at: one("CHDIR", at, 0),
     "MKDIR": lambda at: one("MKDIR", 0, at),
     "KEYRING": lambda at: one("KEYRING", at, 0),

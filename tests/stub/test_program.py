@@ -234,6 +234,49 @@ def test_write_below_proc(begin: Begin, plan: Plan) -> None:
     assert Path(f"/proc/{stub.pid}/oom_score_adj").read_text() == "321\n"
 
 
+@pytest.mark.parametrize("length", [0, 5, 5000])
+def test_what_a_file_of_proc_says(begin: Begin, plan: Plan, length: int) -> None:
+    """As the process itself sees it, and no more than fits into a message."""
+    path = {0: "self/timers", 5: "self/oom_score_adj", 5000: "kallsyms"}[length]
+    plan.add("OPEN_PROC", 0, "/proc")
+    plan.add("READ_AT", 0, path, 9)
+    plan.add("SYNC", 10)
+    stub = begin(plan)
+    message = stub.expect(wire.SYNC)
+    assert message.value == 9
+    if length == 5:
+        assert message.text == Path("/proc/self/oom_score_adj").read_text()
+    else:
+        assert len(message.text) <= min(length, 4095)
+        assert bool(message.text) == bool(length)
+    stub.go()
+    assert stub.expect(wire.SYNC).value == 10
+
+
+def test_no_answer_to_what_a_file_says(begin: Begin, plan: Plan) -> None:
+    plan.add("OPEN_PROC", 0, "/proc")
+    plan.add("READ_AT", 0, "self/comm", 9)
+    plan.add("SYNC", 10)
+    stub = begin(plan)
+    assert stub.expect(wire.SYNC).text == "ocirun:[init]\n"
+    stub.channel.close()
+    assert stub.end() == 1
+
+
+@pytest.mark.root
+def test_attribute_of_a_directory(begin: Begin, plan: Plan) -> None:
+    """Of the root of a mount that is nowhere yet; five arguments, two of them in one text."""
+    plan.add("UNSHARE", 0x00020000)
+    plan.add("FSOPEN", 0, "tmpfs")
+    plan.add("FSMOUNT", 1, 0, 0)
+    plan.add("FCHDIR", 1)
+    plan.add("SETXATTR", ".", "trusted.ocirun", b"a\0b", 3, 0)
+    plan.add("SYNC", 1)
+    stub = begin(plan)
+    stub.expect(wire.SYNC)
+    assert os.getxattr(f"/proc/{stub.pid}/cwd", "trusted.ocirun") == b"a\0b"
+
+
 @pytest.mark.parametrize(
     ("path", "errors"),
     [

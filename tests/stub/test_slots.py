@@ -25,6 +25,7 @@ def test_nothing_to_do(begin: Begin, plan: Plan, slot: int) -> None:
 
 NEEDS: dict[str, tuple["wire.Argument", ...]] = {
     "WRITE_AT": (0, "self/oom_score_adj", "0"),
+    "READ_AT": (0, "self/comm", 0),
     "SETNS": (0, 0),
     "FSCONFIG": (0, "key", None),
     "FSMOUNT": (1, 0, 0),

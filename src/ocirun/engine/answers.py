@@ -26,6 +26,12 @@ def serve(creation: "Creation") -> None:
             return
         if message.kind == wire.FD:
             conversation.go(_take_descriptor(creation, message))
+        elif message.value == process.SYNC_LABEL:
+            from ocirun.engine import labels
+
+            field = conversation.operation(message).field
+            labels.confirm(creation.spec["process"], field, message.text)
+            conversation.go()
         elif message.value == process.SYNC_SOURCE:
             _hand_source(conversation, message)
         else:

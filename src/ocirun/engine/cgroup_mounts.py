@@ -50,6 +50,7 @@ def _add_v1(
     target = mount_steps.add_target(plan, setting, where, NO_SLOT)
     tree = plan.slot()
     top = Options(["nosuid", "nodev", "noexec", "mode=755"])
+    top.data += mount_steps.context(setting, "tmpfs")
     top.propagation = options.propagation
     mount_steps.add_new_filesystem(plan, tree, target, "tmpfs", "tmpfs", top)
     mount_steps.finish(plan, tree, target, top)

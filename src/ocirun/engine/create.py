@@ -133,6 +133,7 @@ class Creation:
         unfinished.refuse(self.spec)
         if "process" not in self.spec:
             raise SpecError("process: missing", "say what is to run in process.args")
+        self._check_labels()
         self.rootfs = bundles.find_rootfs(self.spec, request.bundle)
         if request.listen_fds:
             # The program is the first process of its pid namespace, as runc has it.
@@ -142,6 +143,14 @@ class Creation:
         self.seccomp = self._compile_seccomp()
         self.namespaces = Namespaces(self.spec.get("linux", {}).get("namespaces", []))
         check_mounts(self.spec, self.namespaces)
+
+    def _check_labels(self) -> None:
+        process = self.spec["process"]
+        mount_label = self.spec.get("linux", {}).get("mountLabel", "")
+        if mount_label or process.get("apparmorProfile") or process.get("selinuxLabel"):
+            from ocirun.engine import labels
+
+            labels.check(process, mount_label)
 
     def _compile_seccomp(self) -> "Filter | None":
         section = self.spec.get("linux", {}).get("seccomp")
@@ -215,6 +224,7 @@ class Creation:
         state.rootfs = self.rootfs
         state.created = states.timestamp(time.time_ns())
         state.rootless = request.rootless
+        state.no_keyring = request.no_new_keyring
         state.own_pids = "pid" in self.namespaces.made
         if not self.namespaces.private("mount"):
             from ocirun.engine import host_mounts
@@ -306,6 +316,10 @@ class Creation:
             from ocirun.engine import host_mounts
 
             setting.bare_mounts = host_mounts.bare(self.rootfs)
+        if self.spec["process"].get("apparmorProfile"):
+            from ocirun.linux import lsm
+
+            setting.apparmor_file = lsm.apparmor_file()
         setting.no_keyring = self.request.no_new_keyring
         setting.preserve_fds = self.request.preserve_fds
         setting.has_own_dev = not mounts.binds_dev(self.spec, self.rootfs)

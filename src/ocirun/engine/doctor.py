@@ -196,7 +196,7 @@ def selinux(host: Host) -> "Iterator[Finding]":
     """Look whether SELinux is there, for process.selinuxLabel and linux.mountLabel."""
     enforcing = host.read("/sys/fs/selinux/enforce")
     if enforcing is None:
-        yield Finding("SELinux", POOR, "not enabled: labels have no effect")
+        yield Finding("SELinux", POOR, "not enabled: process.selinuxLabel is refused")
     else:
         yield Finding("SELinux", GOOD, "enforcing" if enforcing == "1" else "permissive")
 

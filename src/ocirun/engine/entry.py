@@ -87,11 +87,13 @@ def add(
     for fd in files:
         plan.add("FD", slot, fd)
         plan.add("WRITE", slot, "0")
+    if score is not None or process.get("apparmorProfile") or process.get("selinuxLabel"):
+        # The host's: the container's could be anything.
+        plan.field = "/proc"
+        plan.add("OPEN_PROC", setting.proc_slot, "/proc")
     if score is not None:
         plan.field = "process.oomScoreAdj"
-        plan.add("OPEN_PROC", setting.proc_slot, "/proc")
         plan.add("WRITE_AT", setting.proc_slot, "self/oom_score_adj", str(score))
-        plan.add("CLOSE", setting.proc_slot)
     plan.field = "namespaces of the container"
     plan.add("PRCTL", _PR_SET_DUMPABLE, 0, 0)
     if directory >= 0:

@@ -17,7 +17,6 @@ from ocirun.engine import (
     process as steps,
     state as states,
     status,
-    unfinished,
     wire,
 )
 from ocirun.engine.conversation import Conversation
@@ -135,7 +134,10 @@ def _check(request: Request, state: "State", spec: "Spec", process: "Process") -
     if not any(entry["type"] == "mount" for entry in spec.get("linux", {}).get("namespaces", ())):
         # Its root is a chroot of the first process, to which no namespace leads.
         raise StateError(f"cannot exec in container {state.id}: it has no mount namespace")
-    unfinished.refuse_process(process)
+    if process.get("apparmorProfile") or process.get("selinuxLabel"):
+        from ocirun.engine import labels
+
+        labels.check(process)
     steps.check_terminal(process, request.console_socket, detach=request.detach)
 
 
@@ -192,6 +194,12 @@ def _serve(
             answers.set_rlimits(conversation.pid, process)
             conversation.go()
             continue
+        if message.value == steps.SYNC_LABEL:
+            from ocirun.engine import labels
+
+            labels.confirm(process, conversation.operation(message).field, message.text)
+            conversation.go()
+            continue
         if message.value == steps.SYNC_SECCOMP:
             from ocirun.engine import notify
 
@@ -218,7 +226,7 @@ def _plan(
     fds: list[int],
 ) -> Plan:
     spec, process, program = what
-    setting = _setting(request, state, spec)
+    setting = _setting(request, state, spec, process)
     plan = Plan()
     setting.root_slot = plan.slot()
     setting.proc_slot = plan.slot()
@@ -227,7 +235,7 @@ def _plan(
     fds += files if directory < 0 else [*files, directory]
     entry.add(plan, setting, process, fds[0], cgroups)
     if not setting.no_keyring:
-        add_keyring(plan, setting)
+        add_keyring(plan, setting, process)
     plan.field = "container's root"
     plan.add("OPEN", setting.root_slot, "/")
     if process.get("terminal"):
@@ -247,12 +255,16 @@ def _plan(
     return plan
 
 
-def _setting(request: Request, state: "State", spec: "Spec") -> Setting:
+def _setting(request: Request, state: "State", spec: "Spec", process: "Process") -> Setting:
     namespaces = Namespaces(spec.get("linux", {}).get("namespaces", []))
     setting = Setting(spec, state.bundle, namespaces, Layout([], None))
     setting.id = state.id
+    if process.get("apparmorProfile"):
+        from ocirun.linux import lsm
+
+        setting.apparmor_file = lsm.apparmor_file()
     setting.privileged = os.geteuid() == 0
+    setting.no_keyring = state.no_keyring
     setting.may_setgroups = userns.may_setgroups(state.pid)
     setting.preserve_fds = request.preserve_fds
-    setting.no_keyring = state.no_keyring
     return setting

@@ -43,6 +43,16 @@ _HINTS = {
 }
 
 
+_LABEL_HINTS = {
+    ("process.apparmorProfile", errno.ENOENT): (
+        "load the profile first: apparmor_parser --replace FILE"
+    ),
+    ("process.apparmorProfile", errno.EACCES): "our own profile does not allow the change to it",
+    ("process.selinuxLabel", errno.EINVAL): "the policy of this host does not know it",
+    ("process.selinuxLabel", errno.EACCES): "the policy of this host does not allow it to us",
+}
+
+
 def explain(operations: "list[Operation]", message: "Message") -> KernelError:
     """Give the error for a failed operation."""
     if not 0 <= message.index < len(operations):
@@ -168,7 +178,7 @@ def _makes_userns(operation: "Operation") -> bool:
 
 
 def _mount_hint(operation: "Operation", number: int) -> str:
-    if hint := _HINTS.get((operation.name, number)):
+    if hint := _HINTS.get((operation.name, number)) or _LABEL_HINTS.get((operation.field, number)):
         return hint
     if operation.name not in ("OPEN", "OPEN_TREE", "SOURCE"):
         return ""

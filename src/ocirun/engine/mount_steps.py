@@ -98,6 +98,13 @@ def add_new_filesystem(  # noqa: PLR0913
     plan.release(context)
 
 
+def context(setting: "Setting", kind: str) -> list[str]:
+    """Give the option that labels all files of a new filesystem, if there is one (SELinux)."""
+    label = setting.spec.get("linux", {}).get("mountLabel", "")
+    # Their files have labels from the policy; the root of an mqueue gets its own later.
+    return [] if not label or kind in ("proc", "sysfs", "mqueue") else [f"context={label}"]
+
+
 def finish(plan: "Plan", tree: int, target: int, options: Options) -> None:
     """Append the attributes, the attaching and the propagation of a mount, and let it go."""
     if options.recursive_set or options.recursive_clear:

@@ -86,9 +86,14 @@ def _add_filesystem(plan: "Plan", setting: "Setting", mount: "Mount", options: O
     flags = 0
     if kind in ("proc", "sysfs"):
         flags = TARGET_ORDINARY | TARGET_IN_PROC
+    options.data += mount_steps.context(setting, kind)
     target = mount_steps.add_target(plan, setting, where, NO_SLOT, flags)
     tree = plan.slot()
     mount_steps.add_new_filesystem(plan, tree, target, kind, mount.get("source", kind), options)
+    if kind == "mqueue" and (label := setting.spec.get("linux", {}).get("mountLabel")):
+        from ocirun.engine import labels
+
+        labels.add_of_directory(plan, setting, tree, label)
     mount_steps.finish(plan, tree, target, options)
 
 

@@ -70,7 +70,6 @@ def build(
     rootfs.add_change(plan, setting)
     plan.field = process_steps.OUR_DESCRIPTORS
     plan.add("CLOSE", setting.root_slot)
-    plan.add("CLOSE", setting.proc_slot)
 
     def add_start_hooks() -> None:
         document = _with_status(state, "created")
@@ -178,7 +177,7 @@ def _add_surroundings(plan: Plan, setting: "Setting") -> None:
     if not setting.no_keyring:
         own = setting.namespaces.private("user")
         search = _KEYRING_SEARCH_OTHER if own else _KEYRING_SEARCH_USER
-        add_keyring(plan, setting, _KEYRING_NEW | search)
+        add_keyring(plan, setting, spec["process"], _KEYRING_NEW | search)
     if "network" in setting.namespaces.made:
         plan.field = "loopback interface"
         plan.add("LOOPBACK")
@@ -189,8 +188,12 @@ def _add_surroundings(plan: Plan, setting: "Setting") -> None:
             plan.add(key.upper(), name, len(name))
 
 
-def add_keyring(plan: Plan, setting: "Setting", permissions: int = 0) -> None:
+def add_keyring(plan: Plan, setting: "Setting", process: "Process", permissions: int = 0) -> None:
     """Append the joining of the container's session keyring, which is made if need be."""
+    if process.get("selinuxLabel"):
+        from ocirun.engine import labels
+
+        labels.add_of_keys(plan, setting, process["selinuxLabel"])
     plan.field = "session keyring (--no-new-keyring)"
     plan.add("KEYRING", f"_ses.{setting.id}", permissions)
 

@@ -22,6 +22,7 @@ _LAST_FD, _CLOSE_RANGE_CLOEXEC = 0xFFFFFFFF, 4
 #: points at which the stub waits for the parent; the first is what CONSOLE sends
 SYNC_CONSOLE, SYNC_MAPPINGS, SYNC_HOOKS = 0, 1, 2
 SYNC_HOME, SYNC_SECCOMP, SYNC_RLIMITS, SYNC_SOURCE = 4, 5, 6, 7
+SYNC_LABEL = 15
 
 # What attributes.py is for; it is not loaded for the many that ask for none of it.
 _RARE = frozenset(("scheduler", "ioPriority"))
@@ -97,7 +98,12 @@ def add_end(
     add_hooks: "Callable[[], None]",
 ) -> None:
     """Append the loss of rights, the start, the hooks that belong after it, and the program."""
+    if process.get("apparmorProfile") or process.get("selinuxLabel"):
+        from ocirun.engine import labels
+
+        labels.add(plan, setting, process, SYNC_LABEL)
     plan.field = OUR_DESCRIPTORS
+    plan.add("CLOSE", setting.proc_slot)
     # Everything of ours is that already; but a descriptor of the host in the container
     # would be the end of it (CVE-2024-21626), so it is said once more.
     plan.add("CLOEXEC", 3 + setting.preserve_fds, _LAST_FD, _CLOSE_RANGE_CLOEXEC)

@@ -89,6 +89,8 @@ def _add_masks(plan: "Plan", setting: "Setting", paths: list[str]) -> None:
     plan.add("FSOPEN", context, "tmpfs")
     for key, value in (("source", "tmpfs"), ("nr_blocks", "1"), ("nr_inodes", "1")):
         plan.add("FSCONFIG", context, key, value)
+    if label := setting.spec.get("linux", {}).get("mountLabel"):
+        plan.add("FSCONFIG", context, "context", label)
     plan.add("FSCONFIG", context, "ro", None)
     plan.add("FSMOUNT", empty, context, RDONLY | NOSUID | NODEV | NOEXEC)
     seen = set()

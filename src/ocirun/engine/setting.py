@@ -15,6 +15,7 @@ class Setting:
     """The facts on which a plan is built; filled in before, and never changed by running it."""
 
     __slots__ = (
+        "apparmor_file",
         "bare_mounts",
         "bundle",
         "cgroup",
@@ -56,6 +57,8 @@ class Setting:
         self.no_pivot = False
         #: where the host has procfs and sysfs, the innermost first; for --no-pivot
         self.bare_mounts: list[str] = []
+        #: below the directory of a process in /proc: what takes its AppArmor profile
+        self.apparmor_file = ""
         self.no_keyring = False
         self.preserve_fds = 0
         #: /dev is ours to fill, not a bind mount from the host

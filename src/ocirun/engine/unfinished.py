@@ -6,15 +6,13 @@ from ocirun.linux.mount import Options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ocirun.spec.model import Process, Spec
+    from ocirun.spec.model import Spec
 
-_PROCESS = ("apparmorProfile", "selinuxLabel")
-_LINUX = ("mountLabel", "intelRdt", "netDevices")
+_LINUX = ("intelRdt", "netDevices")
 
 
 def refuse(spec: "Spec") -> None:
     """Raise SpecError for the first field that asks for something we do not do."""
-    refuse_process(spec.get("process", {}))
     linux = spec.get("linux", {})
     for name in _LINUX:
         if linux.get(name):
@@ -25,13 +23,6 @@ def refuse(spec: "Spec") -> None:
             _fail(f"mounts[{index}]: idmapped mounts")
         if options.copy_up:
             _fail(f"mounts[{index}].options: tmpcopyup")
-
-
-def refuse_process(process: "Process") -> None:
-    """Do the same for a process alone."""
-    for name in _PROCESS:
-        if process.get(name):
-            _fail(f"process.{name}")
 
 
 def _fail(field: str) -> None:

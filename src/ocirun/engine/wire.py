@@ -75,6 +75,8 @@ OPERATIONS = {
     "SCHEDULER": (56, 3),
     "IO_PRIORITY": (57, 3),
     "MEMORY_POLICY": (58, 3),
+    "READ_AT": (61, 3),
+    "SETXATTR": (62, 5),
 }
 
 # Kinds of messages.

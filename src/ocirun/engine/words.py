@@ -45,6 +45,8 @@ _WORDS = {
     "SCHEDULER": "set the scheduler",
     "IO_PRIORITY": "set the I/O priority",
     "MEMORY_POLICY": "set the memory policy",
+    "READ_AT": "look what /proc/{1} says",
+    "SETXATTR": "set the attribute {1}",
     "MKDIR": "make the directory {1}",
     "MASK": "mask the path",
     "PIVOT_ROOT": "pivot_root",

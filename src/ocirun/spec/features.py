@@ -29,8 +29,8 @@ UNSAFE_ANNOTATIONS: tuple[str, ...] = ()
 NAMESPACES = ("cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts")
 CGROUP = {"v1": True, "v2": True, "systemd": False, "systemdUser": False, "rdma": True}
 SECCOMP = ("actions", "operators", "archs", "knownFlags", "supportedFlags")
-APPARMOR = False
-SELINUX = False
+APPARMOR = True
+SELINUX = True
 INTEL_RDT = {"enabled": False, "schemata": False, "monitoring": False}
 MEMORY_POLICY_MODES = (
     "MPOL_BIND",

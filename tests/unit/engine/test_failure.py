@@ -133,12 +133,32 @@ def test_place_that_is_no_ordinary_directory(plan: Plan) -> None:
         ("CONSOLE", (0, 0, 0, 0), errno.ENOENT, "devpts"),
         ("FSOPEN", (0, "zfs"), errno.ENODEV, "/proc/filesystems"),
         ("SETSID", (), errno.EPERM, ""),
+        ("AFFINITY", (0, 8, b""), errno.EINVAL, "cpu/online"),
+        ("SCHEDULER", (0, b"", 0), errno.EPERM, "CAP_SYS_NICE"),
+        ("SCHEDULER", (0, b"", 0), errno.EBUSY, "SCHED_DEADLINE"),
+        ("IO_PRIORITY", (1, 0, 1), errno.EPERM, "IOPRIO_CLASS_RT"),
+        ("MEMORY_POLICY", (2, b"", 65), errno.EINVAL, "node/online"),
     ],
 )
 def test_hints(name: str, args: tuple[Argument, ...], number: int, hint: str) -> None:
     found = explain(one("mounts[0]", name, *args), number).hint
     assert hint in found
     assert bool(hint) == bool(found)
+
+
+@pytest.mark.parametrize(
+    ("field", "number", "hint"),
+    [
+        ("process.apparmorProfile", errno.ENOENT, "apparmor_parser"),
+        ("process.apparmorProfile", errno.EACCES, "our own profile"),
+        ("process.selinuxLabel", errno.EINVAL, "does not know it"),
+        ("process.selinuxLabel", errno.EACCES, "does not allow it"),
+        ("process.scheduler (with linux.resources.cpu.cpus)", errno.EPERM, "AllowedCPUs"),
+    ],
+)
+def test_hints_by_the_field(field: str, number: int, hint: str) -> None:
+    name = "SCHEDULER" if "scheduler" in field else "WRITE_AT"
+    assert hint in explain(one(field, name, 0, "self/attr/exec", "x"), number).hint
 
 
 @pytest.mark.parametrize(
