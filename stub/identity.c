@@ -84,12 +84,10 @@ int op_KEYRING(struct stub *stub, const u64 *arg)
 	const char *name = plan_text(stub, arg[0]);
 	long ring = name ? sys2(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, name) : -EPROTO;
 
-	/* Not in this kernel, or hidden by an outer container's filter: best effort. */
-	if (ring == -ENOSYS)
-		return 0;
-	if (ring < 0 || !arg[1])
-		return ring < 0 ? (int)ring : 0;
-	return (int)sys3(SYS_keyctl, KEYCTL_SETPERM, ring, arg[1]);
+	if (ring > 0 && arg[1])
+		ring = sys3(SYS_keyctl, KEYCTL_SETPERM, ring, arg[1]);
+	/* ENOSYS: not in this kernel, or hidden by an outer container's filter: best effort. */
+	return ring < 0 && ring != -ENOSYS ? (int)ring : 0;
 }
 
 /*

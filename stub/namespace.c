@@ -86,9 +86,8 @@ int op_READ_AT(struct stub *stub, const u64 *arg)
 		return fd;
 	got = sys3(SYS_read, fd, text, sizeof(text) - 1);
 	sys_close(fd);
-	if (got < 0)
-		return (int)got;
-	text[got] = '\0';
+	/* Where there is nothing to be read some files say so by an errno. */
+	text[got > 0 ? got : 0] = '\0';
 	return channel_send(stub, WIRE_SYNC, (int)arg[2], text, -1) ?: channel_wait(stub, NULL, 0);
 }
 
