@@ -19,6 +19,9 @@ static PyMethodDef methods[] = {
 	{ "prctl", linux_prctl, METH_VARARGS, "prctl(option, a2, a3, a4, a5) -> result" },
 	{ "unshare", linux_unshare, METH_VARARGS, "unshare(flags)" },
 	{ "umount2", linux_umount2, METH_VARARGS, "umount2(path, flags)" },
+	{ "socket_in", linux_socket_in, METH_VARARGS,
+	  "socket_in(netns_fd, family, type, protocol) -> fd, close-on-exec\n\n"
+	  "Make a socket in another network namespace; no thread of the caller enters it." },
 	{ NULL, NULL, 0, NULL },
 };
 

@@ -20,5 +20,6 @@ PyObject *linux_bpf(PyObject *module, PyObject *args);
 PyObject *linux_prctl(PyObject *module, PyObject *args);
 PyObject *linux_unshare(PyObject *module, PyObject *args);
 PyObject *linux_umount2(PyObject *module, PyObject *args);
+PyObject *linux_socket_in(PyObject *module, PyObject *args);
 
 #endif

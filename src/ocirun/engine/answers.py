@@ -53,6 +53,11 @@ def _synchronise(creation: "Creation", point: int) -> None:
     if point == process.SYNC_RLIMITS:
         set_rlimits(creation.state.pid, creation.spec["process"])
         return
+    if point == process.SYNC_NET_DEVICES:
+        from ocirun.engine import net_devices
+
+        net_devices.move(creation.spec.get("linux", {}).get("netDevices", {}), creation.state.pid)
+        return
     if point == process.SYNC_MAPPINGS:
         from ocirun.engine import idmap
 

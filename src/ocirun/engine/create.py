@@ -143,6 +143,10 @@ class Creation:
         self.seccomp = self._compile_seccomp()
         self.namespaces = Namespaces(self.spec.get("linux", {}).get("namespaces", []))
         check_mounts(self.spec, self.namespaces)
+        if devices := self.spec.get("linux", {}).get("netDevices"):
+            from ocirun.engine import net_devices
+
+            net_devices.check(devices, rootless=request.rootless or os.geteuid() != 0)
 
     def _check_labels(self) -> None:
         process = self.spec["process"]

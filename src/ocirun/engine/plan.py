@@ -181,6 +181,9 @@ def _add_surroundings(plan: Plan, setting: "Setting") -> None:
     if "network" in setting.namespaces.made:
         plan.field = "loopback interface"
         plan.add("LOOPBACK")
+    if spec.get("linux", {}).get("netDevices"):
+        plan.field = "linux.netDevices"
+        plan.add("SYNC", process_steps.SYNC_NET_DEVICES)
     for key in ("hostname", "domainname"):
         if spec.get(key):
             plan.field = key

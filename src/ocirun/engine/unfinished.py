@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ocirun.spec.model import Spec
 
-_LINUX = ("intelRdt", "netDevices")
+_LINUX = ("intelRdt",)
 
 
 def refuse(spec: "Spec") -> None:

@@ -43,6 +43,7 @@ def _check_time_offsets(offsets: "dict[str, TimeOffset]", namespaces: "dict[str,
 def _check_net_devices(devices: "dict[str, NetDevice]", namespaces: "dict[str, str]") -> None:
     if "network" not in namespaces:
         raise SpecError("linux.netDevices: needs a network namespace")
+    seen: dict[str, str] = {}
     for name, device in devices.items():
         path = f'linux.netDevices["{name}"]'
         if not _is_device_name(name):
@@ -50,6 +51,10 @@ def _check_net_devices(devices: "dict[str, NetDevice]", namespaces: "dict[str, s
         inside = device.get("name", "")
         if inside and not _is_device_name(inside):
             raise unexpected(inside, "a valid name of a network device", f"{path}.name")
+        inside = inside or name
+        if inside in seen and "%d" not in inside:
+            raise SpecError(f"{path}: {seen[inside]} is to be called {inside} already")
+        seen[inside] = name
 
 
 def _is_device_name(name: str) -> bool:
