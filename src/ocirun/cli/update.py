@@ -48,7 +48,8 @@ def invoke(call: "Call") -> int:
     for name in sorted(document.keys() - schema.RESOURCES.keys()):
         call.journal.warning(f"{file}: {name} is ignored: no resource has this name")
     wanted = validate.validate_resources(document)
-    update.update(call.root(), call.id, wanted, call.journal.warning)
+    schemas = (call.options.text("l3-cache-schema"), call.options.text("mem-bw-schema"))
+    update.update(call.root(), call.id, wanted, call.journal.warning, schemas)
     return 0
 
 

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from ocirun.linux.seccomp_cache import Program as Filter
     from ocirun.spec.model import Spec
 
+#: of `linux`; what they ask of the host is looked at early
+_RARE = frozenset(("intelRdt", "netDevices"))
+
 
 def _nothing() -> None:
     pass
@@ -58,6 +61,7 @@ class Request:
         "pid_file",
         "pidfd_socket",
         "preserve_fds",
+        "resctrl",
         "root",
         "rootless",
         "trace",
@@ -80,6 +84,8 @@ class Request:
         #: how many of them, the first ones, are sockets of sd_listen_fds(3)
         self.listen_fds = 0
         self.rootless = os.geteuid() != 0
+        #: where resctrl is mounted; empty: to be looked for
+        self.resctrl = ""
         #: called with each warning
         self.warn: Callable[[str], None] = lambda _: None
         #: called with what only a developer wants to know: the plan, line by line
@@ -143,10 +149,10 @@ class Creation:
         self.seccomp = self._compile_seccomp()
         self.namespaces = Namespaces(self.spec.get("linux", {}).get("namespaces", []))
         check_mounts(self.spec, self.namespaces)
-        if devices := self.spec.get("linux", {}).get("netDevices"):
-            from ocirun.engine import net_devices
+        if not _RARE.isdisjoint(self.spec.get("linux", {})):
+            from ocirun.engine import rare
 
-            net_devices.check(devices, rootless=request.rootless or os.geteuid() != 0)
+            rare.check(self.spec["linux"], request)
 
     def _check_labels(self) -> None:
         process = self.spec["process"]
@@ -181,6 +187,11 @@ class Creation:
             self._claim()
             self.step("make the cgroup", "linux.cgroupsPath")
             self._make_cgroup()
+            if "intelRdt" in self.spec.get("linux", {}):
+                from ocirun.engine import intel_rdt
+
+                rdt = self.spec["linux"]["intelRdt"]
+                self.fds.resctrl_files = intel_rdt.make(rdt, self.state, self.request.resctrl)
             self.namespaces.open()
             self._check_sysctls()
             if listen:
@@ -379,6 +390,10 @@ class Creation:
                 from ocirun.engine import host_mounts
 
                 host_mounts.remove(self.state)
+            if self.state.has_part("intelRdt"):
+                from ocirun.engine import intel_rdt
+
+                intel_rdt.remove(self.state)
             states.remove_directory(self.state.directory)
             os.close(self.lock)
             self.lock = -1

@@ -81,6 +81,10 @@ def destroy(state: "State", warn: "Callable[[str], None]" = _silent) -> None:
         from ocirun.engine import host_mounts
 
         host_mounts.remove(state)
+    if state.has_part("intelRdt"):
+        from ocirun.engine import intel_rdt
+
+        intel_rdt.remove(state)
     states.remove_directory(state.directory)
     _run_poststop(state, warn)
 

@@ -119,7 +119,12 @@ class _Watching:
 
 
 def _statistics(state: "State", cgroup: "Cgroup") -> "Document":
-    return {"type": "stats", "id": state.id, "data": statistics.document(cgroup.statistics())}
+    data = statistics.document(cgroup.statistics())
+    if state.has_part("intelRdt"):
+        from ocirun.engine import intel_rdt
+
+        data["intel_rdt"] = intel_rdt.statistics(state)
+    return {"type": "stats", "id": state.id, "data": data}
 
 
 def _said(error: OSError) -> str:

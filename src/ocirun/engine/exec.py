@@ -230,10 +230,15 @@ def _plan(
     plan = Plan()
     setting.root_slot = plan.slot()
     setting.proc_slot = plan.slot()
-    cgroups = entry.open_cgroups(request, state)
-    files, directory = cgroups
+    files, directory = entry.open_cgroups(request, state)
     fds += files if directory < 0 else [*files, directory]
-    entry.add(plan, setting, process, fds[0], cgroups)
+    if state.has_part("intelRdt"):
+        from ocirun.engine import intel_rdt
+
+        tasks = intel_rdt.open_tasks(state)
+        fds += tasks
+        files += tasks
+    entry.add(plan, setting, process, fds[0], (files, directory))
     if not setting.no_keyring:
         add_keyring(plan, setting, process)
     plan.field = "container's root"

@@ -30,11 +30,13 @@ _KEYRING_SEARCH_USER, _KEYRING_SEARCH_OTHER = 0x080000, 0x08
 class Fds:
     """The descriptors that the plan refers to; they stay the caller's."""
 
-    __slots__ = ("cgroup_directory", "cgroup_files", "hook_output", "listener")
+    __slots__ = ("cgroup_directory", "cgroup_files", "hook_output", "listener", "resctrl_files")
 
     def __init__(self) -> None:
         #: to be written "0" to, memory first
         self.cgroup_files: list[int] = []
+        #: of linux.intelRdt, to be written "0" to as well
+        self.resctrl_files: list[int] = []
         #: for CLONE_INTO_CGROUP, or -1
         self.cgroup_directory = -1
         #: where a container that was only created waits for its start, or -1
@@ -45,7 +47,8 @@ class Fds:
     def all(self) -> list[int]:
         """Give all of them that are open."""
         singles = (self.cgroup_directory, self.listener, self.hook_output)
-        return [*self.cgroup_files, *(fd for fd in singles if fd >= 0)]
+        files = [*self.cgroup_files, *self.resctrl_files]
+        return [*files, *(fd for fd in singles if fd >= 0)]
 
 
 def build(
@@ -94,6 +97,11 @@ def _add_cgroups(plan: Plan, setting: "Setting", fds: Fds) -> None:
     plan.field = "linux.cgroupsPath"
     slot = plan.slot()
     for fd in fds.cgroup_files:
+        plan.add("FD", slot, fd)
+        plan.add("WRITE", slot, "0")
+    if fds.resctrl_files:
+        plan.field = "linux.intelRdt"
+    for fd in fds.resctrl_files:
         plan.add("FD", slot, fd)
         plan.add("WRITE", slot, "0")
     plan.release(slot)

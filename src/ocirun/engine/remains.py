@@ -25,6 +25,14 @@ def remove(directory: str, container_id: str, warn: "Callable[[str], None]") -> 
             _remove_cgroup(cgroup, container_id)
     except (OcirunError, OSError) as error:
         warn(f"look for the processes of {container_id}: {error}")
+    state = states.State(directory, container_id)
+    if state.has_part("intelRdt"):
+        from ocirun.engine import intel_rdt
+
+        try:
+            intel_rdt.remove(state)
+        except (OcirunError, OSError) as error:
+            warn(f"remove the resctrl groups of {container_id}: {error}")
     states.remove_directory(directory)
 
 

@@ -176,6 +176,10 @@ class State:
         except FileNotFoundError:
             return None
 
+    def has_part(self, name: str) -> bool:
+        """Tell whether save_part() kept something."""
+        return os.path.exists(f"{self.directory}/{name}.json")
+
     def save_part(self, name: str, document: object) -> None:
         """Keep in a file of its own what few containers have, and few commands read."""
         _write(self.directory, f"{name}.json", encode.dumps(document).encode())

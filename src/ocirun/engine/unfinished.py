@@ -8,15 +8,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ocirun.spec.model import Spec
 
-_LINUX = ("intelRdt",)
-
 
 def refuse(spec: "Spec") -> None:
     """Raise SpecError for the first field that asks for something we do not do."""
-    linux = spec.get("linux", {})
-    for name in _LINUX:
-        if linux.get(name):
-            _fail(f"linux.{name}")
     for index, mount in enumerate(spec.get("mounts", ())):
         options = Options(mount.get("options", []))
         if options.idmap or mount.get("uidMappings") or mount.get("gidMappings"):

@@ -7,8 +7,8 @@ period, memory and swap).  Device rules are left alone: somebody may have added 
 
 import os
 
-from ocirun.engine import cgroups, kill, resources, state as states, status
-from ocirun.errors import StateError
+from ocirun.engine import cgroups, intel_rdt, kill, resources, state as states, status
+from ocirun.errors import KernelError, StateError
 from ocirun.linux.cgroup.settings import SettingError
 
 TYPE_CHECKING = False
@@ -24,9 +24,16 @@ _PART = "limits"
 
 
 def update(
-    root: str, container_id: str, wanted: "Resources", warn: "Callable[[str], None]"
+    root: str,
+    container_id: str,
+    wanted: "Resources",
+    warn: "Callable[[str], None]",
+    schemas: tuple[str, str] = ("", ""),
 ) -> None:
-    """Change these limits; if one is refused, those changed before are set back."""
+    """Change these limits; if one is refused, those changed before are set back.
+
+    `schemas` are those of the L3 cache and of the memory bandwidth (Intel RDT).
+    """
     state = states.load_state(root, container_id)
     if status.of(state) == status.STOPPED:
         raise StateError(f"container not running: {container_id}")
@@ -36,6 +43,8 @@ def update(
             f"cannot update container {container_id}: it has no cgroup",
             "create it where cgroups can be made",
         )
+    if any(schemas):
+        intel_rdt.check_update(state, *schemas)
     for warning in cgroups.ignored(cgroup, {"resources": wanted}):
         warn(warning)
     # Not the lock of the container: a hook may update it while `create` holds that.
@@ -47,7 +56,16 @@ def update(
         if cgroup.version == 2:
             # The v1 kernel refuses such a limit itself.
             _check_usage(cgroup, whole)
-        _write(cgroup, settings, warn)
+        before = _values_now(cgroup, settings)
+        try:
+            cgroup.write(settings)
+            if any(schemas):
+                intel_rdt.update(state, *schemas)
+        except (OSError, KernelError) as error:
+            _set_back(cgroup, before, warn)
+            if isinstance(error, SettingError):
+                raise resources.explain(error, cgroup.version) from error
+            raise
         state.save_part(_PART, merge(recorded, wanted))
     finally:
         os.close(lock)
@@ -107,18 +125,11 @@ def _check_usage(cgroup: "Cgroup", wanted: "Resources") -> None:
     resources.check_usage(wanted, usage)
 
 
-def _write(cgroup: "Cgroup", settings: "list[Setting]", warn: "Callable[[str], None]") -> None:
-    before = _values_now(cgroup, settings)
+def _set_back(cgroup: "Cgroup", before: "list[Setting]", warn: "Callable[[str], None]") -> None:
     try:
-        cgroup.write(settings)
+        cgroup.write(before)
     except OSError as error:
-        try:
-            cgroup.write(before)
-        except OSError as second:
-            warn(f"set back {second.filename}: {(second.strerror or '').lower()}")
-        if isinstance(error, SettingError):
-            raise resources.explain(error, cgroup.version) from error
-        raise
+        warn(f"set back {error.filename}: {(error.strerror or '').lower()}")
 
 
 def _values_now(cgroup: "Cgroup", settings: "list[Setting]") -> "list[Setting]":

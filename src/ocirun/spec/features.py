@@ -31,7 +31,7 @@ CGROUP = {"v1": True, "v2": True, "systemd": False, "systemdUser": False, "rdma"
 SECCOMP = ("actions", "operators", "archs", "knownFlags", "supportedFlags")
 APPARMOR = True
 SELINUX = True
-INTEL_RDT = {"enabled": False, "schemata": False, "monitoring": False}
+INTEL_RDT = {"enabled": True, "schemata": True, "monitoring": True}
 MEMORY_POLICY_MODES = (
     "MPOL_BIND",
     "MPOL_DEFAULT",
