@@ -193,7 +193,10 @@ class Creation:
                 rdt = self.spec["linux"]["intelRdt"]
                 self.fds.resctrl_files = intel_rdt.make(rdt, self.state, self.request.resctrl)
             self.namespaces.open()
-            self._check_sysctls()
+            if self.namespaces.joined:
+                from ocirun.engine import rare
+
+                rare.check_sysctls(self.spec, self.namespaces)
             if listen:
                 from ocirun.engine import listener
 
@@ -217,18 +220,6 @@ class Creation:
         """Tell the trace, if there is one, that something begins."""
         if self.request.trace:
             self.request.trace.step(what, field)
-
-    def _check_sysctls(self) -> None:
-        """Refuse to set what is the host's own: a path can lead back to our namespace."""
-        names = self.spec.get("linux", {}).get("sysctl", {})
-        if not names or not self.namespaces.joined:
-            return
-        from ocirun.spec import sysctl
-
-        for name in names:
-            kind = sysctl.owner_of(name)
-            if self.namespaces.is_ours(kind):
-                raise SpecError(f'linux.sysctl["{name}"]: not allowed in host {kind} namespace')
 
     def _claim(self) -> None:
         request = self.request
