@@ -85,18 +85,6 @@ int channel_wait(struct stub *stub, char *text, size_t size)
 	return receive(stub, text, size, NULL);
 }
 
-/* The same, for a descriptor that comes with it. */
-static int wait_for_fd(struct stub *stub)
-{
-	int fd = -1, error = receive(stub, NULL, 0, &fd);
-
-	if (!error)
-		return fd < 0 ? -EPROTO : fd;
-	if (fd >= 0)
-		sys_close(fd);
-	return error;
-}
-
 /*
  * Waits until somebody connects and says WIRE_GO; that connection becomes the
  * channel.  One that goes away without a word is forgotten: whoever was killed
@@ -119,15 +107,31 @@ int channel_accept(struct stub *stub, int listener)
 	}
 }
 
-int op_SYNC(struct stub *stub, const u64 *arg)
+/*
+ * EXCHANGE POINT GIVE TAKE: waits for the engine at synchronisation point POINT.  It
+ * gets what is in the slot GIVE, and what it sends in answer goes into the slot TAKE.
+ */
+int op_EXCHANGE(struct stub *stub, const u64 *arg)
 {
-	int error = channel_send(stub, WIRE_SYNC, (int)arg[0], NULL, -1);
+	int give = slot_get(stub, arg[1]), fd = -1;
+	int error = channel_send(stub, give < 0 ? WIRE_SYNC : WIRE_FD, (int)arg[0], NULL, give);
 
 	if (!error)
-		error = channel_wait(stub, NULL, 0);
+		error = receive(stub, NULL, 0, arg[2] < WIRE_SLOTS ? &fd : NULL);
 	if (error == -ECONNRESET || error == -EPIPE)
 		stub_exit(1);
+	if (!error && arg[2] < WIRE_SLOTS)
+		return fd < 0 ? -EPROTO : slot_set(stub, arg[2], fd);
+	if (fd >= 0)
+		sys_close(fd);
 	return error;
+}
+
+int op_SYNC(struct stub *stub, const u64 *arg)
+{
+	const u64 all[] = { arg[0], WIRE_SLOTS, WIRE_SLOTS };
+
+	return op_EXCHANGE(stub, all);
 }
 
 /*
@@ -137,15 +141,10 @@ int op_SYNC(struct stub *stub, const u64 *arg)
  */
 int op_SOURCE(struct stub *stub, const u64 *arg)
 {
-	int error = op_OPEN(stub, arg), fd;
+	const u64 all[] = { arg[2], WIRE_SLOTS, arg[0] };
+	int error = op_OPEN(stub, arg);
 
-	if (error != -EACCES)
-		return error;
-	error = channel_send(stub, WIRE_SYNC, (int)arg[2], NULL, -1);
-	fd = error ? error : wait_for_fd(stub);
-	if (fd == -ECONNRESET || fd == -EPIPE)
-		stub_exit(1);
-	return fd < 0 ? fd : slot_set(stub, arg[0], fd);
+	return error == -EACCES ? op_EXCHANGE(stub, all) : error;
 }
 
 /* As the kernel has it; the C library's own struct differs. */

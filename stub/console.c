@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/mount.h>
 #include <linux/openat2.h>
 #include <linux/tty.h>
 #include <sys/ioctl.h>
@@ -17,52 +16,37 @@
 #define DEVPTS_MAGIC 0x1cd1
 
 /*
- * The multiplexer of the container's own devpts.  The image could have put
- * anything at that path, so it must be c 5:2 on a devpts (CVE-2025-52565).
+ * The multiplexer of the container's own devpts.  The image could have put anything
+ * at that path (CVE-2025-52565), but what a devpts calls so is one; nothing is opened
+ * before the directory is known to be a devpts, or that lies on top of it.
  */
 static int open_multiplexer(int root)
 {
 	u64 filesystem[16];
-	struct stat found;
-	int fd = path_open(root, "dev/pts/ptmx", O_RDWR | O_NOCTTY | O_NOFOLLOW, 0);
-	long error;
+	int directory = path_open(root, "dev/pts", O_PATH | O_DIRECTORY, 0);
+	long fd;
 
-	if (fd < 0)
-		return fd;
-	error = sys2(SYS_fstat, fd, &found) ?: sys2(SYS_fstatfs, fd, filesystem);
-	if (!error && (!S_ISCHR(found.st_mode) || found.st_rdev != makedev(5, 2) ||
-	               filesystem[0] != DEVPTS_MAGIC))
-		error = -ENOTTY;
-	if (error) {
-		sys_close(fd);
-		return (int)error;
-	}
-	return fd;
+	if (directory < 0)
+		return directory;
+	fd = sys2(SYS_fstatfs, directory, filesystem);
+	if (!fd && filesystem[0] != DEVPTS_MAGIC)
+		fd = -ENOTTY;
+	if (!fd)
+		fd = path_open(directory, "ptmx", O_RDWR | O_NOCTTY, RESOLVE_NO_XDEV);
+	sys_close(directory);
+	return (int)fd;
 }
 
 /* The terminal itself, mounted over /dev/console by its descriptor. */
 static int mount_console(int root, int terminal)
 {
-	int target = path_make(root, "dev/console", 1);
-	long tree, error;
+	int target = path_make(root, "dev/console", 1), error;
 
 	if (target < 0)
 		return target;
-	error = path_refuse_proc(target);
-	if (error) {
-		sys_close(target);
-		return (int)error;
-	}
-	tree = sys3(SYS_open_tree, terminal, "",
-	            OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
-	error = tree;
-	if (tree >= 0) {
-		error = sys(SYS_move_mount, tree, "", target, "",
-		            MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
-		sys_close((int)tree);
-	}
+	error = path_refuse_proc(target) ?: mount_copy(terminal, target);
 	sys_close(target);
-	return error < 0 ? (int)error : 0;
+	return error;
 }
 
 static int send_multiplexer(const struct stub *stub, int fd)
@@ -133,18 +117,27 @@ static int is_null(int fd)
 }
 
 /*
- * NULL_STDIO ROOT: standard streams that are the host's null device become the
- * container's, so that what it does to the node is not done to the host's.
+ * NULL_STDIO ROOT PROC: standard streams that are the host's null device become the
+ * container's, so that what it does to the node is not done to the host's.  It is
+ * looked at before it is opened, and then opened by our own procfs, not by its name.
  */
 int op_NULL_STDIO(struct stub *stub, const u64 *arg)
 {
-	int null = path_open(slot_get(stub, arg[0]), "dev/null", O_RDWR | O_NOFOLLOW, 0);
-	long error = null < 0 ? null : is_null(null) ? 0 : -ENODEV;
+	char path[] = "self/fd/0";
+	int found = path_open(slot_get(stub, arg[0]), "dev/null", O_PATH | O_NOFOLLOW, 0);
+	long error = found < 0 ? found : is_null(found) ? 0 : -ENODEV;
 
-	for (int fd = 0; fd < 3 && error >= 0; fd++)
-		if (is_null(fd))
-			error = sys3(SYS_dup3, null, fd, 0);
-	if (null >= 0)
-		sys_close(null);
+	for (int fd = 0; fd < 3 && error >= 0; fd++) {
+		if (!is_null(fd))
+			continue;
+		path[8] = (char)('0' + fd);
+		error = sys3(SYS_dup3, found, fd, 0);
+		if (error >= 0)
+			error = sys4(SYS_openat, slot_get(stub, arg[1]), path, O_RDWR | O_CLOEXEC,
+			             0);
+		if (error >= 0 && sys3(SYS_dup3, error, fd, 0) == fd)
+			sys_close((int)error);
+	}
+	sys_close(found);
 	return error < 0 ? (int)error : 0;
 }

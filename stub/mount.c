@@ -32,6 +32,20 @@ static int attach(int mount, int target)
 	                MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 }
 
+/* Binds what is open to the place `target`. */
+int mount_copy(int fd, int target)
+{
+	const u32 flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH;
+	long copy = sys3(SYS_open_tree, fd, "", flags);
+	int error;
+
+	if (copy < 0)
+		return (int)copy;
+	error = attach((int)copy, target);
+	sys_close((int)copy);
+	return error;
+}
+
 /* OPEN SLOT PATH: a path of the host, before the root is changed. */
 int op_OPEN(struct stub *stub, const u64 *arg)
 {
@@ -171,6 +185,18 @@ int op_SETATTR(struct stub *stub, const u64 *arg)
 	return error;
 }
 
+/* IDMAP SLOT USERNS FLAGS: files get the owners that the user namespace maps theirs to. */
+int op_IDMAP(struct stub *stub, const u64 *arg)
+{
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP };
+	int fd = slot_get(stub, arg[0]), userns = slot_get(stub, arg[1]);
+
+	if (fd < 0 || userns < 0)
+		return -EPROTO;
+	attr.userns_fd = (__u64)userns;
+	return set_attributes(fd, &attr, arg[2]);
+}
+
 /* ATTACH SLOT TARGET: from now on the mount can be seen. */
 int op_ATTACH(struct stub *stub, const u64 *arg)
 {
@@ -231,7 +257,7 @@ int op_MASK(struct stub *stub, const u64 *arg)
 	int target = slot_get(stub, arg[0]);
 	int cover = slot_get(stub, arg[1]), empty = slot_get(stub, arg[2]);
 	struct stat found;
-	long error, copy;
+	long error;
 
 	if (target < 0)
 		return 0;
@@ -245,12 +271,7 @@ int op_MASK(struct stub *stub, const u64 *arg)
 		}
 		cover = empty;
 	}
-	copy = sys3(SYS_open_tree, cover, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
-	if (copy < 0)
-		return (int)copy;
-	error = attach((int)copy, target);
-	sys_close((int)copy);
-	return (int)error;
+	return mount_copy(cover, target);
 }
 
 /*

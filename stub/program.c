@@ -49,9 +49,8 @@ int op_HOME(struct stub *stub, const u64 *arg)
 
 	if (!entry || arg[1] % sizeof(*entry))
 		return -EPROTO;
-	/* NONBLOCK: it could be a FIFO; the engine looks at the type before it reads. */
-	fd = sys4(SYS_openat, AT_FDCWD, "/etc/passwd", O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
-	          0);
+	/* PATH: it could be a device; the engine looks at the type before it opens it. */
+	fd = sys4(SYS_openat, AT_FDCWD, "/etc/passwd", O_PATH | O_CLOEXEC, 0);
 	error = channel_send(stub, WIRE_FD, (int)arg[0], NULL, fd < 0 ? -1 : (int)fd);
 	if (fd >= 0)
 		sys_close((int)fd);

@@ -46,6 +46,9 @@ int path_make(int root, const char *path, int make_file);
 int path_refuse_proc(int fd);
 int path_parent(int root, const char *path, const char **ret_name);
 
+/* mount.c */
+int mount_copy(int fd, int target);
+
 /* main.c */
 _Noreturn void stub_exit(int status);
 long number_from(const char *text);

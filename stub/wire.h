@@ -65,11 +65,13 @@
 	X(START, 45, 1)          \
 	X(HOOK, 46, 7)           \
 	X(EXEC, 47, 2)           \
-	X(NULL_STDIO, 49, 1)     \
+	X(NULL_STDIO, 49, 2)     \
 	X(LOOPBACK, 50, 0)       \
 	X(MKDIR, 51, 2)          \
 	X(SOURCE, 52, 3)         \
 	X(HIDE, 53, 1)           \
+	X(EXCHANGE, 59, 3)       \
+	X(IDMAP, 60, 3)          \
 	X(READ_AT, 61, 3)
 
 /*

@@ -100,6 +100,18 @@ PyObject *linux_unshare(PyObject *module, PyObject *args)
 	Py_RETURN_NONE;
 }
 
+PyObject *linux_setns(PyObject *module, PyObject *args)
+{
+	int fd, flags;
+
+	(void)module;
+	if (!PyArg_ParseTuple(args, "ii", &fd, &flags))
+		return NULL;
+	if (setns(fd, flags))
+		return PyErr_SetFromErrno(PyExc_OSError);
+	Py_RETURN_NONE;
+}
+
 PyObject *linux_umount2(PyObject *module, PyObject *args)
 {
 	PyObject *path;

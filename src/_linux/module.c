@@ -18,6 +18,7 @@ static PyMethodDef methods[] = {
 	{ "bpf", linux_bpf, METH_VARARGS, "bpf(command, attr) -> result; attr is a bytearray" },
 	{ "prctl", linux_prctl, METH_VARARGS, "prctl(option, a2, a3, a4, a5) -> result" },
 	{ "unshare", linux_unshare, METH_VARARGS, "unshare(flags)" },
+	{ "setns", linux_setns, METH_VARARGS, "setns(fd, flags)" },
 	{ "umount2", linux_umount2, METH_VARARGS, "umount2(path, flags)" },
 	{ "socket_in", linux_socket_in, METH_VARARGS,
 	  "socket_in(netns_fd, family, type, protocol) -> fd, close-on-exec\n\n"

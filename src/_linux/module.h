@@ -19,6 +19,7 @@ PyObject *linux_fstatfs_type(PyObject *module, PyObject *args);
 PyObject *linux_bpf(PyObject *module, PyObject *args);
 PyObject *linux_prctl(PyObject *module, PyObject *args);
 PyObject *linux_unshare(PyObject *module, PyObject *args);
+PyObject *linux_setns(PyObject *module, PyObject *args);
 PyObject *linux_umount2(PyObject *module, PyObject *args);
 PyObject *linux_socket_in(PyObject *module, PyObject *args);
 

@@ -210,3 +210,34 @@ def test_killed_as_the_first_process_of_a_pid_namespace(
 def is_gone_after(pid: int, number: signal.Signals) -> bool:
     os.kill(pid, number)
     return is_gone(pid, 0.05)
+
+
+def test_descriptors_are_exchanged(begin: Begin, plan: Plan) -> None:
+    """What the engine sends in answer replaces what the slot had."""
+    plan.add("OPEN", 0, "/usr")
+    plan.add("EXCHANGE", 7, 0, 1)
+    plan.add("EXCHANGE", 8, 1, NO_SLOT)
+    stub = begin(plan)
+    for point, sent, answer in ((7, "/usr", "/etc"), (8, "/etc", "")):
+        message = stub.expect(wire.FD)
+        assert (message.value, os.readlink(f"/proc/self/fd/{message.fd}")) == (point, sent)
+        os.close(message.fd)
+        if answer:
+            fd = os.open(answer, os.O_PATH)
+            socket.send_fds(stub.channel, [GO], [fd])
+            os.close(fd)
+
+
+def test_exchange_without_an_answer(begin: Begin, plan: Plan) -> None:
+    plan.add("EXCHANGE", 7, NO_SLOT, 1)
+    stub = begin(plan)
+    assert stub.expect(wire.SYNC).value == 7
+    stub.go()
+    assert stub.failure() == (0, errno.EPROTO)
+
+
+def test_exchange_and_nobody_to_answer(begin: Begin, plan: Plan) -> None:
+    plan.add("EXCHANGE", 7, NO_SLOT, 1)
+    stub = begin(plan)
+    stub.expect(wire.SYNC)
+    assert stub.hang_up() == 1

@@ -90,11 +90,11 @@ def test_terminal_and_nobody_to_take_it(begin: Begin, plan: Plan, tmp_path: Path
 @pytest.mark.parametrize(
     ("kind", "error"),
     [
-        ("nothing", errno.ENOENT),
+        ("nothing", errno.ENOTTY),
         ("file", errno.ENOTTY),
         ("null device", errno.ENOTTY),
-        ("link to the host's", errno.ELOOP),
-        ("multiplexer without a devpts", errno.ENOENT),
+        ("link to the host's", errno.ENOTTY),
+        ("multiplexer without a devpts", errno.ENOTTY),
     ],
 )
 def test_forged_multiplexer(
@@ -145,7 +145,8 @@ def test_null_device_becomes_the_container_s(begin: Begin, plan: Plan, tmp_path:
     (tmp_path / "dev").mkdir()
     os.mknod(tmp_path / "dev/null", 0o020666, os.makedev(1, 3))
     plan.add("OPEN", ROOT, str(tmp_path))
-    plan.add("NULL_STDIO", ROOT)
+    plan.add("OPEN_PROC", CONTEXT, "/proc")
+    plan.add("NULL_STDIO", ROOT, CONTEXT)
     plan.add("SYNC", 1)
     stub = begin(plan)
     stub.expect(wire.SYNC)
@@ -170,9 +171,10 @@ def test_what_is_no_null_device(begin: Begin, plan: Plan, tmp_path: Path, kind: 
     else:
         os.mkfifo(null)
     plan.add("OPEN", ROOT, str(tmp_path))
-    plan.add("NULL_STDIO", ROOT)
+    plan.add("OPEN_PROC", CONTEXT, "/proc")
+    plan.add("NULL_STDIO", ROOT, CONTEXT)
     index, error = begin(plan).failure()
-    assert index == 1
+    assert index == 2
     assert error in (errno.ENODEV, errno.ELOOP)
 
 

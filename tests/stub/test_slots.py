@@ -35,11 +35,12 @@ NEEDS: dict[str, tuple["wire.Argument", ...]] = {
     "CHROOT": (0,),
     "FCHDIR": (0,),
     "CONSOLE": (0, 0, 0, 0),
-    "NULL_STDIO": (0,),
+    "NULL_STDIO": (0, 1),
     "MKDIR": (0, "/x"),
     "RESOLVE": (1, 0, "/x", 0),
     "TARGET": (1, 0, "/x", NO_SLOT, 0),
     "MKNOD": (0, "/x", 0o010600, 0, 0, 0),
+    "IDMAP": (0, 1, 0),
     "SYMLINK": (0, "/x", "/x", 0),
 }
 

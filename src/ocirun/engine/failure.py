@@ -39,6 +39,9 @@ _HINTS = {
     ("FSOPEN", errno.ENODEV): (
         "this kernel does not know the type: see /proc/filesystems, or load its module"
     ),
+    ("CLONE_TREE", errno.EINVAL): (
+        "a user namespace may not uncover what is mounted below the source: use rbind"
+    ),
     ("ATTACH", errno.ENOTDIR): "a directory goes on a directory, a file on a file",
 }
 
@@ -167,7 +170,7 @@ def _hint(operation: "Operation", number: int) -> str:
             "namespaces are forbidden here: see sysctl user.max_user_namespaces,"
             " kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns"
         )
-    if operation.name == "CONSOLE" and number == errno.ENOENT:
+    if operation.name == "CONSOLE" and number in (errno.ENOENT, errno.ENOTTY):
         return "a terminal needs a mount of type devpts at /dev/pts"
     return _mount_hint(operation, number)
 

@@ -233,7 +233,7 @@ def _add_filesystem(
         _add_console(plan, setting, process)
     plan.field = "/dev/null"
     if setting.has_own_dev:
-        plan.add("NULL_STDIO", setting.root_slot)
+        plan.add("NULL_STDIO", setting.root_slot, setting.proc_slot)
     mounts.add_readonly_mounts(plan, setting)
     _add_sysctls(plan, setting)
     rootfs.add_protection(plan, setting)

@@ -65,7 +65,7 @@ OPERATIONS = {
     "HOOK": (46, 7),
     "EXEC": (47, 2),
     "CLOEXEC": (48, 3),
-    "NULL_STDIO": (49, 1),
+    "NULL_STDIO": (49, 2),
     "LOOPBACK": (50, 0),
     "MKDIR": (51, 2),
     "SOURCE": (52, 3),
@@ -75,6 +75,8 @@ OPERATIONS = {
     "SCHEDULER": (56, 3),
     "IO_PRIORITY": (57, 3),
     "MEMORY_POLICY": (58, 3),
+    "EXCHANGE": (59, 3),
+    "IDMAP": (60, 3),
     "READ_AT": (61, 3),
     "SETXATTR": (62, 5),
 }

@@ -24,6 +24,22 @@ def open_root() -> int:
     return fd
 
 
+def reopen(fd: int, flags: int) -> int:
+    """Open what a descriptor, even one of O_PATH, refers to; the caller closes it.
+
+    So the type of a file can be looked at first: to open a device can have effects.
+    """
+    root = open_root()
+    try:
+        fds = openat2(root, "self/fd", os.O_PATH, 0, _NO_XDEV | _NO_MAGICLINKS | _BENEATH)
+    finally:
+        os.close(root)
+    try:
+        return os.open(str(fd), flags | os.O_CLOEXEC, dir_fd=fds)
+    finally:
+        os.close(fds)
+
+
 def write(root: int, path: str, data: bytes) -> None:
     """Write a value to a file below the root, in one write as the kernel demands."""
     fd = openat2(root, path, os.O_WRONLY, 0, _NO_XDEV | _NO_MAGICLINKS | _BENEATH)
@@ -46,6 +62,18 @@ def read(path: str) -> bytes:
         return b"".join(chunks)
     finally:
         os.close(fd)
+
+
+def filesystem_type(fd: int, pid: int) -> str:
+    """Give the type of the filesystem that an open file is on, as process `pid` has it mounted."""
+    number = b""
+    for line in read(f"self/fdinfo/{fd}").split(b"\n"):
+        if line.startswith(b"mnt_id:"):
+            number = line.split()[1]
+    for line in read(f"{pid}/mountinfo").split(b"\n"):
+        if number and line.split(b" ", 1)[0] == number:
+            return os.fsdecode(line.rpartition(b" - ")[2].split(b" ", 1)[0])
+    return "unknown"
 
 
 def start_time(pid: int) -> int:
