@@ -26,7 +26,7 @@ class Look:
         """Run a script of the shell, which must succeed, and give what it prints."""
         path = self.bundle("sh", "-c", script, change=both(*changes))
         done = self.command("run", *flags, "-b", str(path), self.name)
-        assert (done.returncode, done.stderr) == (0, "")
+        assert (done.returncode, done.stderr) == (0, ""), done.stderr
         return done.stdout.removesuffix("\n")
 
     def start(
@@ -39,7 +39,7 @@ class Look:
         done = self.command(
             "run", "-d", *flags, "-b", str(self.bundle(*args, change=both(*changes))), self.name
         )
-        assert (done.returncode, done.stderr) == (0, "")
+        assert (done.returncode, done.stderr) == (0, ""), done.stderr
         pid = json.loads(self.command("state", self.name).stdout)["pid"]
         assert isinstance(pid, int)
         self._pids[self.name] = pid
@@ -48,7 +48,7 @@ class Look:
     def end(self) -> None:
         """Delete the container."""
         done = self.command("delete", "--force", self.name)
-        assert (done.returncode, done.stderr) == (0, "")
+        assert (done.returncode, done.stderr) == (0, ""), done.stderr
         # We adopted it, and a pid namespace does not end before the last zombie in it.
         os.waitpid(self._pids.pop(self.name), 0)
 

@@ -214,25 +214,6 @@ def test_config(command: "Command", bundle: "Bundles", name: str, word: str, wha
     refused(command(*word.split(), "--bundle", str(path), name), *words)
 
 
-UNFINISHED: dict[str, object] = {
-    "linux__intelRdt": {"closID": "x"},
-    "linux__netDevices": {"eth7": {}},
-}
-
-
-@pytest.mark.parametrize("field", UNFINISHED)
-def test_unfinished_fields(command: "Command", bundle: "Bundles", name: str, field: str) -> None:
-    path = bundle("true", change=put(**{field: UNFINISHED[field]}))
-    refused(command("run", "-b", str(path), name), field.replace("__", "."), "not implemented yet")
-
-
-def test_a_mount_that_copies_up(command: "Command", bundle: "Bundles", name: str) -> None:
-    path = bundle("true", change=_mount("/mnt", "tmpfs", "tmpfs", "tmpcopyup"))
-    refused(
-        command("run", "-b", str(path), name), "mounts[7].options: tmpcopyup", "not implemented"
-    )
-
-
 def test_root_is_a_link(command: "Command", bundle: "Bundles", name: str) -> None:
     path = bundle("true", change=put(root__path="link"))
     (path / "link").symlink_to(bundle.rootfs)

@@ -43,6 +43,14 @@ def ask_for_everything(spec: Spec) -> None:
     spec["mounts"] += [
         {"destination": "/mnt/tmp", "type": "tmpfs", "source": "tmpfs", "options": ["ro"]},
         {"destination": "/mnt/bound", "source": "/etc", "options": ["rbind", "rro", "rprivate"]},
+        {"destination": "/etc", "type": "tmpfs", "options": ["tmpcopyup"]},
+        {
+            "destination": "/mnt/mapped",
+            "source": "/etc",
+            "options": ["bind"],
+            "uidMappings": [{"containerID": 0, "hostID": 100000, "size": 10}],
+            "gidMappings": [{"containerID": 0, "hostID": 100000, "size": 10}],
+        },
         {"destination": "/mnt/file", "source": "/etc/passwd", "options": ["bind", "ro"]},
     ]
     spec["hooks"] = {

@@ -16,7 +16,7 @@ import pytest
 from tests import leak
 from tests.engine.everything import Place, wait_for
 
-from ocirun.engine import answers, delete, process, start, state as states, wire, words
+from ocirun.engine import answers, delete, start, state as states, wire, words
 from ocirun.engine.create import Creation, Request, create
 from ocirun.engine.run import run
 from ocirun.errors import KernelError, OcirunError
@@ -71,6 +71,7 @@ TURNS = (
     "CLONE",
     "SYNC",
     "SOURCE",
+    "EXCHANGE",
     "CONSOLE",
     "HOME",
     "HOOK",
@@ -147,13 +148,7 @@ def reached(place: Place, point: int, report: int) -> None:
         if message.kind == wire.READY:
             os.write(report, b"past")
             stay(report)
-        if message.kind == wire.FD:
-            conversation.go(answers._take_descriptor(creation, message))
-        elif message.value == process.SYNC_SOURCE:
-            answers._hand_source(conversation, message)
-        else:
-            answers._synchronise(creation, message.value)
-            conversation.go()
+        answers.answer(creation, message)
 
 
 def stay(report: int) -> None:

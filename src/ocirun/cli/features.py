@@ -37,7 +37,7 @@ def _seccomp() -> dict[str, list[str]]:
 def mount_options() -> set[str]:
     """Gather the words that a mount can have, but for those that its filesystem takes."""
     recursive = {f"r{word}" for word in mount.ATTRIBUTES}
-    bind = {"bind", "rbind"}
+    others = {"bind", "rbind", "idmap", "ridmap", "tmpcopyup"}
     return {*mount.ATTRIBUTES, *mount.PROPAGATION, *mount.SUPERBLOCK, *mount.WITHOUT_EFFECT} | (
-        recursive | bind
+        recursive | others
     )

@@ -24,19 +24,27 @@ def serve(creation: "Creation") -> None:
         if message.kind == wire.READY:
             _limit_processes(creation)
             return
-        if message.kind == wire.FD:
-            conversation.go(_take_descriptor(creation, message))
-        elif message.value == process.SYNC_LABEL:
-            from ocirun.engine import labels
+        answer(creation, message)
 
-            field = conversation.operation(message).field
-            labels.confirm(creation.spec["process"], field, message.text)
-            conversation.go()
-        elif message.value == process.SYNC_SOURCE:
-            _hand_source(conversation, message)
-        else:
-            _synchronise(creation, message.value)
-            conversation.go()
+
+def answer(creation: "Creation", message: "Message") -> None:
+    """Do what one message asks for, and let the stub go on."""
+    conversation = creation.conversation_now()
+    if message.kind == wire.FD:
+        conversation.go(_take_descriptor(creation, message))
+    elif message.value == process.SYNC_LABEL:
+        from ocirun.engine import labels
+
+        field = conversation.operation(message).field
+        labels.confirm(creation.spec["process"], field, message.text)
+        conversation.go()
+    elif message.value == process.SYNC_SOURCE:
+        _hand_source(conversation, message)
+    elif message.value == process.SYNC_IDMAP:
+        _hand_tree(creation, conversation, message)
+    else:
+        _synchronise(creation, message.value)
+        conversation.go()
 
 
 def _limit_processes(creation: "Creation") -> None:
@@ -68,6 +76,12 @@ def _synchronise(creation: "Creation", point: int) -> None:
             linux.get("gidMappings", []),
             privileged=creation.setting.privileged,
         )
+        if any(
+            "tmpcopyup" in mount.get("options", ()) for mount in creation.spec.get("mounts", ())
+        ):
+            # Now: soon nobody but root may look into the process any more.
+            path = f"/proc/{creation.state.pid}/ns/user"
+            creation.userns_fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         return
     if point != process.SYNC_HOOKS:
         raise unexpected(point)
@@ -93,6 +107,36 @@ def _hand_source(conversation: "Conversation", message: "Message") -> None:
         os.close(fd)
 
 
+def _hand_tree(creation: "Creation", conversation: "Conversation", message: "Message") -> None:
+    if not creation.mapper:
+        from ocirun.engine.idmapped import Mapper
+
+        creation.mapper = Mapper()
+    idmap = creation.setting.idmaps[conversation.operation(message).field]
+    fd = creation.mapper.tree(conversation.pid, idmap)
+    try:
+        conversation.go(fd=fd)
+    finally:
+        os.close(fd)
+
+
+def _copy_up(creation: "Creation", message: "Message") -> None:
+    if message.value == process.SYNC_COPY_FROM:
+        creation.copy_fd = message.fd
+        return
+    from ocirun.engine import copy_up
+
+    conversation = creation.conversation_now()
+    userns = creation.namespaces.fds.get("user", creation.userns_fd)
+    try:
+        field = conversation.operation(message).field
+        copy_up.fill(creation.copy_fd, message.fd, userns, field)
+    finally:
+        os.close(message.fd)
+        os.close(creation.copy_fd)
+        creation.copy_fd = -1
+
+
 def _take_descriptor(creation: "Creation", message: "Message") -> bytes:
     if message.value == process.SYNC_HOME:
         set_rlimits(creation.state.pid, creation.spec["process"])
@@ -102,6 +146,9 @@ def _take_descriptor(creation: "Creation", message: "Message") -> bytes:
 
         pid = creation.state.pid
         notify.hand_over(creation.spec, creation.state, "creating", pid, message.fd)
+        return b""
+    if message.value in (process.SYNC_COPY_FROM, process.SYNC_COPY_TO):
+        _copy_up(creation, message)
         return b""
     if message.value != process.SYNC_CONSOLE:
         os.close(message.fd)

@@ -16,7 +16,6 @@ from ocirun.engine import (
     plan as plans,
     state as states,
     status,
-    unfinished,
 )
 from ocirun.engine.conversation import Conversation
 from ocirun.engine.namespaces import Namespaces, check_mounts
@@ -32,6 +31,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ocirun.engine.idmapped import Mapper
     from ocirun.engine.trace import Trace
     from ocirun.linux.cgroup import Cgroup
     from ocirun.linux.seccomp_cache import Program as Filter
@@ -103,9 +103,11 @@ class Creation:
         "cgroup",
         "config",
         "conversation",
+        "copy_fd",
         "fds",
         "host",
         "lock",
+        "mapper",
         "namespaces",
         "planned",
         "program",
@@ -116,6 +118,7 @@ class Creation:
         "spec",
         "state",
         "terminal_fd",
+        "userns_fd",
     )
 
     def __init__(self, request: Request, *, detach: bool) -> None:
@@ -126,6 +129,9 @@ class Creation:
         self.planned: Cgroup | None = None
         self.lock = -1
         self.terminal_fd = -1
+        #: the user namespace that was made, and the directory that comes next, for tmpcopyup
+        self.userns_fd = self.copy_fd = -1
+        self.mapper: Mapper | None = None
         self._read()
         check_terminal(self.spec["process"], request.console_socket, detach=detach)
 
@@ -136,7 +142,10 @@ class Creation:
         self.spec: Spec
         request.bundle = os.path.abspath(request.bundle)
         self.spec, self.config = bundles.read_config(request.bundle, request.config)
-        unfinished.refuse(self.spec)
+        if os.geteuid() != 0:
+            from ocirun.engine import idmapped
+
+            idmapped.refuse_rootless(self.spec)
         if "process" not in self.spec:
             raise SpecError("process: missing", "say what is to run in process.args")
         self._check_labels()
@@ -394,6 +403,12 @@ class Creation:
             os.close(fd)
         self.fds = plans.Fds()
         self.namespaces.close()
+        if self.mapper:
+            self.mapper.close()
+        for fd in (self.userns_fd, self.copy_fd):
+            if fd >= 0:
+                os.close(fd)
+        self.userns_fd = self.copy_fd = -1
 
     def conversation_now(self) -> Conversation:
         """Give the conversation, which there is after make()."""

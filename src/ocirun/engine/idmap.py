@@ -32,25 +32,30 @@ def is_single(mappings: "list[IdMapping]", own: int) -> bool:
 
 
 def write_mappings(
-    pid: int, uids: "list[IdMapping]", gids: "list[IdMapping]", *, privileged: bool
+    pid: int,
+    uids: "list[IdMapping]",
+    gids: "list[IdMapping]",
+    *,
+    privileged: bool,
+    field: str = "linux",
 ) -> None:
     """Map the ids of the user namespace that process `pid` has just made."""
     root = procfs.open_root()
     try:
         if not privileged and is_single(gids, os.getegid()):
-            _write(root, f"{pid}/setgroups", b"deny")
+            _write(root, f"{pid}/setgroups", b"deny", field)
         for kind, mappings, own in (("uid", uids, os.geteuid()), ("gid", gids, os.getegid())):
             if not mappings:
                 continue
             if privileged or is_single(mappings, own):
-                _write(root, f"{pid}/{kind}_map", text_of(mappings))
+                _write(root, f"{pid}/{kind}_map", text_of(mappings), field)
             else:
                 _run_helper(f"new{kind}map", pid, mappings)
     finally:
         os.close(root)
 
 
-def _write(root: int, path: str, data: bytes) -> None:
+def _write(root: int, path: str, data: bytes, field: str) -> None:
     name = path.partition("/")[2]
     try:
         procfs.write(root, path, data)
@@ -58,7 +63,7 @@ def _write(root: int, path: str, data: bytes) -> None:
         what = data.decode().strip().replace("\n", ", ")
         raise KernelError(
             f"write {name} of the user namespace: {what}: {(error.strerror or '').lower()}",
-            "check linux.uidMappings and linux.gidMappings against /proc/self/uid_map",
+            f"check {field}.uidMappings and {field}.gidMappings against /proc/self/uid_map",
         ) from error
 
 

@@ -2,7 +2,8 @@
 """The operations of one mount: its mount point, the tree, the attributes, the attaching."""
 
 from ocirun.engine import sources
-from ocirun.engine.wire import TARGET_IN_PROC
+from ocirun.engine.process import SYNC_IDMAP
+from ocirun.engine.wire import NO_SLOT, TARGET_IN_PROC
 from ocirun.linux.mount import (
     AT_RECURSIVE,
     ATIME,
@@ -47,7 +48,9 @@ def add_bind(plan: "Plan", setting: "Setting", source: str, where: str, options:
     if where == "/proc":
         flags = TARGET_IN_PROC
     recursive = AT_RECURSIVE if options.recursive else 0
-    if sources.needed(setting):
+    if plan.field in setting.idmaps:
+        plan.add("EXCHANGE", SYNC_IDMAP, NO_SLOT, tree)
+    elif sources.needed(setting):
         place = plan.slot()
         sources.add_open(plan, setting, place, source)
         plan.add("CLONE_TREE", tree, place, recursive)

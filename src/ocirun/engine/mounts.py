@@ -8,6 +8,7 @@ mount point that the stub holds open; see `stub/mount.c` and `stub/path.c`.
 from os.path import normpath
 
 from ocirun.engine import cgroup_mounts, mount_steps
+from ocirun.engine.process import SYNC_COPY_FROM, SYNC_COPY_TO
 from ocirun.engine.wire import NO_SLOT, TARGET_IN_PROC, TARGET_ORDINARY
 from ocirun.errors import SpecError
 from ocirun.linux.mount import (
@@ -73,7 +74,12 @@ def _add_bind(plan: "Plan", setting: "Setting", mount: "Mount", options: Options
     source = mount.get("source", "")
     if not source.startswith("/"):
         source = f"{setting.bundle}/{source}"
-    mount_steps.add_bind(plan, setting, source, destination_of(mount, setting.rootfs), options)
+    where = destination_of(mount, setting.rootfs)
+    if options.idmap or mount.get("uidMappings"):
+        from ocirun.engine.idmapped import Idmap
+
+        setting.idmaps[plan.field] = Idmap(plan.field, source, mount, options)
+    mount_steps.add_bind(plan, setting, source, where, options)
 
 
 def _add_filesystem(plan: "Plan", setting: "Setting", mount: "Mount", options: Options) -> None:
@@ -83,6 +89,8 @@ def _add_filesystem(plan: "Plan", setting: "Setting", mount: "Mount", options: O
         raise SpecError(
             f"{plan.field}.type: {kind!r} is no filesystem", "for a bind mount add the option bind"
         )
+    if options.copy_up and kind != "tmpfs":
+        raise SpecError(f"{plan.field}.options: tmpcopyup is for the type tmpfs, found {kind!r}")
     flags = 0
     if kind in ("proc", "sysfs"):
         flags = TARGET_ORDINARY | TARGET_IN_PROC
@@ -90,6 +98,9 @@ def _add_filesystem(plan: "Plan", setting: "Setting", mount: "Mount", options: O
     target = mount_steps.add_target(plan, setting, where, NO_SLOT, flags)
     tree = plan.slot()
     mount_steps.add_new_filesystem(plan, tree, target, kind, mount.get("source", kind), options)
+    if options.copy_up:
+        plan.add("EXCHANGE", SYNC_COPY_FROM, target, NO_SLOT)
+        plan.add("EXCHANGE", SYNC_COPY_TO, tree, NO_SLOT)
     if kind == "mqueue" and (label := setting.spec.get("linux", {}).get("mountLabel")):
         from ocirun.engine import labels
 

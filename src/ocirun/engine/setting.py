@@ -5,6 +5,7 @@ from ocirun.engine.wire import NO_SLOT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ocirun.engine.idmapped import Idmap
     from ocirun.engine.namespaces import Namespaces
     from ocirun.linux.cgroup import Cgroup
     from ocirun.linux.cgroup.layout import Layout
@@ -23,6 +24,7 @@ class Setting:
         "hook_output",
         "host",
         "id",
+        "idmaps",
         "in_userns",
         "late_readonly",
         "may_setgroups",
@@ -71,3 +73,5 @@ class Setting:
         #: found while planning, for the caller to print
         self.warnings: list[str] = []
         self.late_readonly: list[tuple[str, str]] = []
+        #: field -> what the engine makes of it when the stub gets there
+        self.idmaps: dict[str, Idmap] = {}

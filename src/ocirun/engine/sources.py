@@ -7,6 +7,7 @@ for the stub, in the stub's own mount namespace, so that the kernel's locks on t
 there stay in force (mount_namespaces(7), "Restrictions on mount namespaces").
 """
 
+import errno
 import os
 
 from ocirun import _linux
@@ -39,6 +40,11 @@ def open_for(pid: int, operation: "Operation") -> int:
     path = operation.args[1]
     assert operation.name == "SOURCE"
     assert isinstance(path, str)
+    return open_path(pid, path, operation.field)
+
+
+def open_path(pid: int, path: str, field: str) -> int:
+    """Open a path as the stub, process `pid`, would find it; the caller closes it."""
     flags = os.O_PATH | os.O_CLOEXEC
     try:
         root = os.open(f"/proc/{pid}/root", flags | os.O_DIRECTORY)
@@ -49,7 +55,11 @@ def open_for(pid: int, operation: "Operation") -> int:
         finally:
             os.close(root)
     except OSError as error:
+        hint = (
+            "the source of a mount has to exist on the host"
+            if error.errno == errno.ENOENT
+            else "every directory on the way must be searchable for the root of the user namespace"
+        )
         raise KernelError(
-            f"{operation.field}: open {path}: {(error.strerror or '').lower()}",
-            "every directory on the way must be searchable for the root of the user namespace",
+            f"{field}: open {path}: {(error.strerror or '').lower()}", hint
         ) from error
