@@ -8,7 +8,7 @@ nanoseconds its whole life took, from reading config.json until all of it is rem
 import sys
 import time
 
-from ocirun.engine.create import Request
+from ocirun.engine.request import Request
 from ocirun.engine.run import run
 
 

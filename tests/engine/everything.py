@@ -10,7 +10,8 @@ from pathlib import Path
 from tests import leak
 
 from ocirun.engine import state, wire
-from ocirun.engine.create import Creation, Request
+from ocirun.engine.create import Creation
+from ocirun.engine.request import Request
 from ocirun.spec.model import Hook, Seccomp, Spec
 
 SECONDS = 20.0

@@ -17,7 +17,8 @@ from tests import leak
 from tests.engine.everything import Place, wait_for
 
 from ocirun.engine import answers, delete, start, state as states, wire, words
-from ocirun.engine.create import Creation, Request, create
+from ocirun.engine.create import Creation, create
+from ocirun.engine.request import Request
 from ocirun.engine.run import run
 from ocirun.errors import KernelError, OcirunError
 

@@ -13,7 +13,8 @@ from tests.bundle import Bundles
 from tests.cli.changes import put
 
 from ocirun.engine import delete, wire
-from ocirun.engine.create import Request, create
+from ocirun.engine.create import create
+from ocirun.engine.request import Request
 from ocirun.engine.run import run
 from ocirun.errors import KernelError, OcirunError, SpecError
 from ocirun.linux.resctrl import mount_point

@@ -5,7 +5,8 @@ import os
 
 from ocirun.cli.call import absolute, in_user_namespace, require_directory
 from ocirun.cli.flags import boolean
-from ocirun.engine.create import Request, create
+from ocirun.engine.create import create
+from ocirun.engine.request import Request
 from ocirun.engine.interruption import Interruptible
 from ocirun.errors import UsageError
 

@@ -137,6 +137,17 @@ def _copy_up(creation: "Creation", message: "Message") -> None:
         creation.copy_fd = -1
 
 
+def _check_device(creation: "Creation", message: "Message") -> None:
+    from ocirun.engine import devices
+
+    field = creation.conversation_now().operation(message).field
+    index = int(field.removeprefix("linux.devices[").removesuffix("]"))
+    try:
+        devices.check(field, creation.spec["linux"]["devices"][index], message.fd)
+    finally:
+        os.close(message.fd)
+
+
 def _take_descriptor(creation: "Creation", message: "Message") -> bytes:
     if message.value == process.SYNC_HOME:
         set_rlimits(creation.state.pid, creation.spec["process"])
@@ -149,6 +160,9 @@ def _take_descriptor(creation: "Creation", message: "Message") -> bytes:
         return b""
     if message.value in (process.SYNC_COPY_FROM, process.SYNC_COPY_TO):
         _copy_up(creation, message)
+        return b""
+    if message.value == process.SYNC_DEVICE:
+        _check_device(creation, message)
         return b""
     if message.value != process.SYNC_CONSOLE:
         os.close(message.fd)

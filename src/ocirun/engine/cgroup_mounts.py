@@ -31,7 +31,7 @@ def add_cgroup(plan: "Plan", setting: "Setting", where: str, options: Options) -
 def _add_v2(plan: "Plan", setting: "Setting", where: str, options: Options) -> None:
     if setting.namespaces.private("user") and not setting.namespaces.private("cgroup"):
         # The kernel mounts cgroup2 only for the owner of the cgroup namespace.
-        mount_steps.add_bind(plan, setting, "/sys/fs/cgroup", where, _bound(options))
+        mount_steps.add_bind(plan, setting, "/sys/fs/cgroup", where, options.bound())
         return
     target = mount_steps.add_target(plan, setting, where, NO_SLOT)
     tree = plan.slot()
@@ -62,7 +62,7 @@ def _add_v1(
             source = hierarchy.own_directory()
             if setting.cgroup:
                 source = setting.cgroup.paths.get(hierarchy.controllers[0], source)
-            mount_steps.add_bind(plan, setting, source, f"{where}/{name}", _bound(options))
+            mount_steps.add_bind(plan, setting, source, f"{where}/{name}", options.bound())
         if "," in name:
             for single in name.split(","):
                 plan.add("SYMLINK", setting.root_slot, name, f"{where}/{single}", 0)
@@ -85,12 +85,3 @@ def _add_hierarchy(
     # Read-only as a mount: the filesystem itself is the host's.
     mount_steps.add_new_filesystem(plan, tree, target, "cgroup", "cgroup", inner, shared=True)
     mount_steps.finish(plan, tree, target, inner)
-
-
-def _bound(options: Options) -> Options:
-    bound = Options(["rbind"])
-    bound.set = options.set
-    bound.touched = options.touched
-    bound.clear = options.clear
-    bound.propagation = options.propagation
-    return bound

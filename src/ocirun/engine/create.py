@@ -18,10 +18,9 @@ from ocirun.engine import (
     status,
 )
 from ocirun.engine.conversation import Conversation
-from ocirun.engine.namespaces import Namespaces, check_mounts
+from ocirun.engine.namespaces import Namespaces, check_mounts, check_sysctls
 from ocirun.engine.process import Program, check_terminal
 from ocirun.engine.setting import Setting
-from ocirun.engine.wire import NEVER
 from ocirun.errors import SpecError
 from ocirun.linux import procfs, userns
 from ocirun.linux.cgroup import layout, tree
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ocirun.engine.idmapped import Mapper
-    from ocirun.engine.trace import Trace
+    from ocirun.engine.request import Request
     from ocirun.linux.cgroup import Cgroup
     from ocirun.linux.seccomp_cache import Program as Filter
     from ocirun.spec.model import Spec
@@ -43,57 +42,6 @@ _RARE = frozenset(("intelRdt", "netDevices"))
 
 def _nothing() -> None:
     pass
-
-
-class Request:
-    """What to create, and how; the flags of `ocirun create` and `ocirun run`."""
-
-    __slots__ = (
-        "bundle",
-        "config",
-        "console_socket",
-        "debug",
-        "fail_at",
-        "id",
-        "listen_fds",
-        "no_new_keyring",
-        "no_pivot",
-        "pid_file",
-        "pidfd_socket",
-        "preserve_fds",
-        "resctrl",
-        "root",
-        "rootless",
-        "trace",
-        "warn",
-    )
-
-    def __init__(self, root: str, container_id: str, bundle: str = ".") -> None:
-        self.root = root
-        self.id = container_id
-        self.bundle = bundle
-        #: a file to read instead of the bundle's config.json
-        self.config = ""
-        self.console_socket = ""
-        self.pidfd_socket = ""
-        self.pid_file = ""
-        self.no_pivot = False
-        self.no_new_keyring = False
-        #: how many descriptors from 3 on the program inherits
-        self.preserve_fds = 0
-        #: how many of them, the first ones, are sockets of sd_listen_fds(3)
-        self.listen_fds = 0
-        self.rootless = os.geteuid() != 0
-        #: where resctrl is mounted; empty: to be looked for
-        self.resctrl = ""
-        #: called with each warning
-        self.warn: Callable[[str], None] = lambda _: None
-        #: called with what only a developer wants to know: the plan, line by line
-        self.debug: Callable[[str], None] | None = None
-        #: gets the time of each step
-        self.trace: Trace | None = None
-        #: for tests: the operation at which the stub gives up
-        self.fail_at = NEVER
 
 
 class Creation:
@@ -121,7 +69,7 @@ class Creation:
         "userns_fd",
     )
 
-    def __init__(self, request: Request, *, detach: bool) -> None:
+    def __init__(self, request: "Request", *, detach: bool) -> None:
         self.request = request
         self.fds = plans.Fds()
         self.conversation: Conversation | None = None
@@ -202,10 +150,7 @@ class Creation:
                 rdt = self.spec["linux"]["intelRdt"]
                 self.fds.resctrl_files = intel_rdt.make(rdt, self.state, self.request.resctrl)
             self.namespaces.open()
-            if self.namespaces.joined:
-                from ocirun.engine import rare
-
-                rare.check_sysctls(self.spec, self.namespaces)
+            check_sysctls(self.spec, self.namespaces)
             if listen:
                 from ocirun.engine import listener
 
@@ -337,6 +282,10 @@ class Creation:
             setting.apparmor_file = lsm.apparmor_file()
         setting.no_keyring = self.request.no_new_keyring
         setting.preserve_fds = self.request.preserve_fds
+        if self.spec.get("linux", {}).get("sysctl"):
+            setting.covered_sysctls = procfs.is_covered("sys")
+        if setting.in_userns:
+            setting.foreign = self.namespaces.foreign()
         setting.has_own_dev = not mounts.binds_dev(self.spec, self.rootfs)
         return setting
 
@@ -422,7 +371,7 @@ class Creation:
             self.lock = -1
 
 
-def create(request: Request) -> int:
+def create(request: "Request") -> int:
     """Create a container that waits for `start`; give the pid of its first process."""
     creation = Creation(request, detach=True)
     creation.make(listen=True)

@@ -2,6 +2,7 @@
 """The way into a running container, for one more process: its cgroups, then its namespaces."""
 
 import os
+import select
 
 from ocirun.engine import affinity, kill
 from ocirun.engine.namespaces import TYPES
@@ -70,14 +71,38 @@ def _cgroup_for_processes(cgroup: "Cgroup", state: "State") -> "Cgroup":
     return v2.of_process(state.pid) or cgroup
 
 
+def open_root(state: "State", pidfd: int) -> int:
+    """Open the root of the first process, of a container without a mount namespace.
+
+    It is a chroot, to which no namespace leads.  The caller closes it.
+    """
+    path = f"/proc/{state.pid}/root"
+    try:
+        root = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        said = (error.strerror or "").lower()
+        raise KernelError(f"exec in {state.id}: open {path}: {said}") from error
+    # Asked after the opening: as long as it lives, the number is of no other process.
+    waiting = select.poll()
+    waiting.register(pidfd, select.POLLIN)
+    if waiting.poll(0):
+        os.close(root)
+        raise StateError(f"cannot exec in a stopped container: {state.id} is not running")
+    return root
+
+
 def add(
     plan: "Plan",
     setting: "Setting",
     process: "Process",
-    pidfd: int,
+    first: tuple[int, int],
     cgroups: tuple[list[int], int],
 ) -> None:
-    """Append what leads into the container: its cgroups, then its namespaces."""
+    """Append what leads into the container: its cgroups, then its namespaces.
+
+    `first` is the pidfd of its first process, and the root of that or -1.
+    """
+    pidfd, root = first
     files, directory = cgroups
     namespaces = setting.namespaces
     slot = plan.slot()
@@ -108,6 +133,10 @@ def add(
         plan.add("FD", slot, pidfd)
         plan.add("SETNS", slot, wanted)
     plan.add("CLONE", 0, NO_SLOT)
+    if root >= 0:
+        plan.field = "container's root"
+        plan.add("FD", slot, root)
+        plan.add("CHROOT", slot)
     affinity.add_final(plan, process)
     plan.field = "namespaces of the container"
     if namespaces.private("user"):

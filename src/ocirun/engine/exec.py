@@ -100,7 +100,7 @@ def exec_(request: Request) -> int:
     state = states.load_state(request.root, request.id)
     spec = state.config()
     process = exec_process.of(request, spec)
-    _check(request, state, spec, process)
+    _check(request, state, process)
     if request.detach:
         with Interruptible():
             conversation, _ = _launch(request, state, spec, process)
@@ -122,7 +122,7 @@ def _stay(foreground: "Foreground", launched: tuple[Conversation, int]) -> int:
             os.close(terminal_fd)
 
 
-def _check(request: Request, state: "State", spec: "Spec", process: "Process") -> None:
+def _check(request: Request, state: "State", process: "Process") -> None:
     found = status.of(state)
     if found == status.STOPPED:
         raise StateError(f"cannot exec in a stopped container: {state.id} is not running")
@@ -131,9 +131,6 @@ def _check(request: Request, state: "State", spec: "Spec", process: "Process") -
             f"cannot exec in a paused container: {state.id}",
             "ocirun resume it, or use --ignore-paused to override",
         )
-    if not any(entry["type"] == "mount" for entry in spec.get("linux", {}).get("namespaces", ())):
-        # Its root is a chroot of the first process, to which no namespace leads.
-        raise StateError(f"cannot exec in container {state.id}: it has no mount namespace")
     if process.get("apparmorProfile") or process.get("selinuxLabel"):
         from ocirun.engine import labels
 
@@ -238,7 +235,11 @@ def _plan(
         tasks = intel_rdt.open_tasks(state)
         fds += tasks
         files += tasks
-    entry.add(plan, setting, process, fds[0], (files, directory))
+    root = -1
+    if not setting.namespaces.private("mount"):
+        root = entry.open_root(state, fds[0])
+        fds.append(root)
+    entry.add(plan, setting, process, (fds[0], root), (files, directory))
     if not setting.no_keyring:
         add_keyring(plan, setting, process)
     plan.field = "container's root"

@@ -42,6 +42,11 @@ _HINTS = {
     ("CLONE_TREE", errno.EINVAL): (
         "a user namespace may not uncover what is mounted below the source: use rbind"
     ),
+    ("SETATTR", errno.EPERM): (
+        "a user namespace may not take away what the mount of the host has: ro, nosuid, nodev,"
+        " noexec, and how access times are kept"
+    ),
+    ("MKNOD", errno.EEXIST): "the root filesystem has something else at that path",
     ("ATTACH", errno.ENOTDIR): "a directory goes on a directory, a file on a file",
 }
 
@@ -189,4 +194,6 @@ def _mount_hint(operation: "Operation", number: int) -> str:
         return "in a user namespace every directory on the way must be searchable for its root"
     if number == errno.ENOENT and _is_mount(operation):
         return "the source of a mount has to exist on the host"
+    if number == errno.ENOENT and operation.field.startswith("linux.devices"):
+        return "a user namespace can only have devices of the host, at the same paths"
     return ""

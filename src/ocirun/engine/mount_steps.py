@@ -39,14 +39,20 @@ def add_target(plan: "Plan", setting: "Setting", where: str, like: int, flags: i
     return slot
 
 
-def add_bind(plan: "Plan", setting: "Setting", source: str, where: str, options: Options) -> None:
+def add_bind(
+    plan: "Plan",
+    setting: "Setting",
+    source: str,
+    where: str,
+    options: Options,
+    flags: int = 0,
+) -> None:
     """Append a bind mount of a path of the host."""
     # The source first: its type decides whether a file or a directory is made.
     target = plan.slot()
     tree = plan.slot()
-    flags = TARGET_IN_PROC if where in PROC_ENTRIES else 0
-    if where == "/proc":
-        flags = TARGET_IN_PROC
+    if where in PROC_ENTRIES or where == "/proc":
+        flags |= TARGET_IN_PROC
     recursive = AT_RECURSIVE if options.recursive else 0
     if plan.field in setting.idmaps:
         plan.add("EXCHANGE", SYNC_IDMAP, NO_SLOT, tree)

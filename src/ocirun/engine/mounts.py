@@ -23,6 +23,12 @@ if TYPE_CHECKING:
     from ocirun.spec.model import Mount, Spec
 
 
+_ORDINARY = TARGET_ORDINARY | TARGET_IN_PROC
+
+#: filesystems that show a namespace -> which, and where the host has it
+_OWNERS = {"proc": ("pid", "/proc"), "sysfs": ("network", "/sys")}
+
+
 def destination_of(mount: "Mount", rootfs: str) -> str:
     """Give the mount point as an absolute path without `..`, in the container.
 
@@ -47,6 +53,11 @@ def add_mounts(plan: "Plan", setting: "Setting") -> None:
         plan.field = f"mounts[{index}]"
         options = Options(mount.get("options", []))
         where = destination_of(mount, setting.rootfs)
+        if not mount["destination"].startswith("/"):
+            setting.warnings.append(
+                f"{plan.field}.destination: {mount['destination']} is relative, which is"
+                f" deprecated; taken as {where}"
+            )
         if where == "/":
             raise SpecError(
                 f"{plan.field}.destination: / is the root filesystem itself",
@@ -85,15 +96,18 @@ def _add_bind(plan: "Plan", setting: "Setting", mount: "Mount", options: Options
 def _add_filesystem(plan: "Plan", setting: "Setting", mount: "Mount", options: Options) -> None:
     kind = mount.get("type", "")
     where = destination_of(mount, setting.rootfs)
+    namespace, at_host = _OWNERS.get(kind, ("", ""))
+    if namespace in setting.foreign:
+        # Only who owns the namespace may mount a new one; the host's shows the same.
+        mount_steps.add_bind(plan, setting, at_host, where, options.bound(), _ORDINARY)
+        return
     if not kind or kind in ("none", "bind"):
         raise SpecError(
             f"{plan.field}.type: {kind!r} is no filesystem", "for a bind mount add the option bind"
         )
     if options.copy_up and kind != "tmpfs":
         raise SpecError(f"{plan.field}.options: tmpcopyup is for the type tmpfs, found {kind!r}")
-    flags = 0
-    if kind in ("proc", "sysfs"):
-        flags = TARGET_ORDINARY | TARGET_IN_PROC
+    flags = _ORDINARY if kind in _OWNERS else 0
     options.data += mount_steps.context(setting, kind)
     target = mount_steps.add_target(plan, setting, where, NO_SLOT, flags)
     tree = plan.slot()

@@ -21,7 +21,7 @@ TYPES = {
     "time": (0x00000080, "time"),
 }
 
-_NS_GET_NSTYPE = 0xB703
+_NS_GET_USERNS, _NS_GET_NSTYPE = 0xB701, 0xB703
 
 
 class Namespaces:
@@ -73,6 +73,38 @@ class Namespaces:
         own = os.stat(f"/proc/self/ns/{TYPES[kind][1]}")
         return (joined.st_dev, joined.st_ino) == (own.st_dev, own.st_ino)
 
+    def foreign(self) -> frozenset[str]:
+        """Give those of "pid" and "network" that the container's user namespace does not own.
+
+        Only asked in a user namespace, and after open().
+        """
+        return frozenset(kind for kind in ("pid", "network") if not self._owns(kind))
+
+    def _owns(self, kind: str) -> bool:
+        if kind in self.made or (kind in self.joined and not self.private("user")):
+            return True
+        if "user" in self.made:
+            return False  # the other one is older
+        from fcntl import ioctl
+
+        path = f"/proc/self/ns/{TYPES[kind][1]}"
+        fd = os.dup(self.fds[kind]) if kind in self.fds else os.open(path, os.O_RDONLY)
+        try:
+            owner = ioctl(fd, _NS_GET_USERNS)
+        except OSError:
+            return False  # EPERM: it lies outside of our own user namespace
+        finally:
+            os.close(fd)
+        try:
+            return os.path.samestat(os.fstat(owner), self._user())
+        finally:
+            os.close(owner)
+
+    def _user(self) -> os.stat_result:
+        if "user" in self.fds:
+            return os.fstat(self.fds["user"])
+        return os.stat("/proc/self/ns/user")
+
     def close(self) -> None:
         """Close what open() opened."""
         for fd in self.fds.values():
@@ -97,6 +129,19 @@ def check_mounts(spec: "Spec", namespaces: Namespaces) -> None:
                 f"{field}: unable to restrict sys entries without a private MNT namespace",
                 'add {"type": "mount"} to linux.namespaces',
             )
+
+
+def check_sysctls(spec: "Spec", namespaces: Namespaces) -> None:
+    """Refuse to set what is the host's own: a path can lead back to our namespace."""
+    names = spec.get("linux", {}).get("sysctl", {})
+    if not names or not namespaces.joined:
+        return
+    from ocirun.spec import sysctl
+
+    for name in names:
+        kind = sysctl.owner_of(name)
+        if namespaces.is_ours(kind):
+            raise SpecError(f'linux.sysctl["{name}"]: not allowed in host {kind} namespace')
 
 
 def _check_type(fd: int, kind: str, path: str, field: str) -> None:

@@ -11,6 +11,7 @@ from os import fsencode
 from ocirun.engine import affinity, devices, hooks, mounts, process as process_steps, rootfs
 from ocirun.engine.namespaces import TYPES
 from ocirun.engine.wire import NO_SLOT, Plan
+from ocirun.linux.mount import NODEV, NOEXEC, NOSUID
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -245,9 +246,20 @@ def _add_sysctls(plan: Plan, setting: "Setting") -> None:
         return
     from ocirun.spec import sysctl
 
+    proc = setting.proc_slot
+    if setting.covered_sysctls:
+        # A mount lies over /proc/sys, and no mount is ever crossed there: so a procfs
+        # that nobody else sees, of this pid namespace.
+        plan.field = "linux.sysctl"
+        proc, context = plan.slot(), plan.slot()
+        plan.add("FSOPEN", context, "proc")
+        plan.add("FSMOUNT", proc, context, NOSUID | NODEV | NOEXEC)
+        plan.release(context)
     for key, value in wanted.items():
         plan.field = f'linux.sysctl["{key}"]'
-        plan.add("WRITE_AT", setting.proc_slot, f"sys/{sysctl.file_of(key)}", value)
+        plan.add("WRITE_AT", proc, f"sys/{sysctl.file_of(key)}", value)
+    if proc != setting.proc_slot:
+        plan.release(proc)
 
 
 def _add_console(plan: Plan, setting: "Setting", process: "Process") -> None:

@@ -3,13 +3,10 @@
 
 import os
 
-from ocirun.errors import SpecError
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ocirun.engine.create import Request
-    from ocirun.engine.namespaces import Namespaces
-    from ocirun.spec.model import Linux, Spec
+    from ocirun.engine.request import Request
+    from ocirun.spec.model import Linux
 
 
 def check(linux: "Linux", request: "Request") -> None:
@@ -25,16 +22,3 @@ def check(linux: "Linux", request: "Request") -> None:
 
         rootless = request.rootless or os.geteuid() != 0
         net_devices.check(linux["netDevices"], rootless=rootless)
-
-
-def check_sysctls(spec: "Spec", namespaces: "Namespaces") -> None:
-    """Refuse to set what is the host's own: a path can lead back to our namespace."""
-    names = spec.get("linux", {}).get("sysctl", {})
-    if not names:
-        return
-    from ocirun.spec import sysctl
-
-    for name in names:
-        kind = sysctl.owner_of(name)
-        if namespaces.is_ours(kind):
-            raise SpecError(f'linux.sysctl["{name}"]: not allowed in host {kind} namespace')

@@ -3,7 +3,8 @@
 
 import os
 
-from ocirun.engine.create import Creation, Request
+from ocirun.engine.create import Creation
+from ocirun.engine.request import Request
 from ocirun.engine.interruption import Interruptible
 from ocirun.errors import OcirunError
 

@@ -20,6 +20,8 @@ class Setting:
         "bare_mounts",
         "bundle",
         "cgroup",
+        "covered_sysctls",
+        "foreign",
         "has_own_dev",
         "hook_output",
         "host",
@@ -56,6 +58,11 @@ class Setting:
         #: the container, or we ourselves, live in a user namespace that is not the host's
         self.in_userns = False
         self.may_setgroups = True
+        #: kinds of namespaces, "pid" and "network", that the container has no power over:
+        #: it may not mount their filesystems
+        self.foreign: frozenset[str] = frozenset()
+        #: a mount of the host lies over /proc/sys
+        self.covered_sysctls = False
         self.no_pivot = False
         #: where the host has procfs and sysfs, the innermost first; for --no-pivot
         self.bare_mounts: list[str] = []

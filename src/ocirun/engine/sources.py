@@ -56,7 +56,7 @@ def open_path(pid: int, path: str, field: str) -> int:
             os.close(root)
     except OSError as error:
         hint = (
-            "the source of a mount has to exist on the host"
+            "it has to exist on the host"
             if error.errno == errno.ENOENT
             else "every directory on the way must be searchable for the root of the user namespace"
         )

@@ -98,6 +98,15 @@ class Options:
         for word in words:
             self._take(word)
 
+    def bound(self) -> "Options":
+        """Give the same for a recursive bind mount in the place of a new filesystem."""
+        bound = Options(["rbind"])
+        bound.set = self.set
+        bound.touched = self.touched
+        bound.clear = self.clear
+        bound.propagation = self.propagation
+        return bound
+
     def _take(self, word: str) -> None:
         if word in ATTRIBUTES:
             new, old = ATTRIBUTES[word]

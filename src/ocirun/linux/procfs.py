@@ -64,6 +64,18 @@ def read(path: str) -> bytes:
         os.close(fd)
 
 
+def is_covered(path: str) -> bool:
+    """Tell whether a mount lies over, or on the way to, a file below /proc."""
+    root = open_root()
+    try:
+        os.close(openat2(root, path, os.O_PATH, 0, _NO_XDEV | _NO_MAGICLINKS | _BENEATH))
+    except OSError as error:
+        return error.errno == errno.EXDEV
+    finally:
+        os.close(root)
+    return False
+
+
 def filesystem_type(fd: int, pid: int) -> str:
     """Give the type of the filesystem that an open file is on, as process `pid` has it mounted."""
     number = b""

@@ -10,7 +10,7 @@ from ocirun.cli.commands import COMMANDS, GLOBAL
 from ocirun.cli.create import is_rootless, request_of
 from ocirun.cli.flags import Options, parse
 from ocirun.cli.log import Journal
-from ocirun.engine.create import Request
+from ocirun.engine.request import Request
 from ocirun.errors import UsageError
 
 

@@ -76,6 +76,25 @@ def test_user_namespace(document: Spec) -> None:
     document["linux"]["devices"] = [{"path": "/dev/pipe", "type": "p"}]
     assert [step[0] for step in nodes(document)] == ["/dev/pipe"]
     found = steps(build(document), "linux.devices")
-    assert [step[0] for step in found][:3] == ["TARGET", "OPEN_TREE", "ATTACH"]
+    assert [step[0] for step in found][:4] == ["TARGET", "SOURCE", "CLONE_TREE", "ATTACH"]
     assert found[0][3::2] == ("/dev/null", TARGET_FILE)
-    assert found[1][2:] == ("/dev/null", 0)
+    assert found[1][2] == "/dev/null"
+
+
+def test_device_of_the_host_is_checked(document: Spec) -> None:
+    """What is bound in a user namespace has to be what the config says."""
+    document["linux"]["namespaces"].append({"type": "user"})
+    document["linux"]["devices"] = [{"path": "/dev/x", "type": "c", "major": 1, "minor": 3}]
+    found = [step[0] for step in steps(build(document), "linux.devices[0]")]
+    assert found[:5] == ["TARGET", "SOURCE", "EXCHANGE", "CLONE_TREE", "ATTACH"]
+
+
+@pytest.mark.parametrize("path", ["/dev/ptmx", "/dev//ptmx", "/dev/./ptmx"])
+def test_the_multiplexer_stays_a_link(document: Spec, path: str) -> None:
+    document["linux"]["devices"] = [{"path": path, "type": "c", "major": 5, "minor": 2}]
+    assert "ptmx" not in str(nodes(document))
+
+
+def test_a_default_one_by_another_spelling(document: Spec) -> None:
+    document["linux"]["devices"] = [{"path": "/dev//null", "type": "c", "major": 1, "minor": 3}]
+    assert [step[0] for step in nodes(document) if "null" in str(step[0])] == ["/dev//null"]
