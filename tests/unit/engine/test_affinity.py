@@ -27,7 +27,7 @@ def entering(
     plan = Plan()
     setting = setting_for(document)
     setting.proc_slot = plan.slot()
-    entry.add(plan, setting, document["process"], 9, (list(files), directory))
+    entry.add(plan, setting, document["process"], (9, -1), (list(files), directory))
     return plan
 
 
