@@ -46,9 +46,9 @@ int op_WRITE(struct stub *stub, const u64 *arg)
 }
 
 /*
- * Opens a file below the slot's directory, which OPEN_PROC proved to be a procfs: no
- * mount is crossed, and the only links there are "self" and its like, so the file is
- * the kernel's (CVE-2019-19921, CVE-2025-52881).
+ * Opens a file below the slot's directory, which OPEN_PROC proved to be a procfs, or which
+ * is one that we mounted ourselves: no mount is crossed, and the only links there are "self"
+ * and its like, so the file is the kernel's (CVE-2019-19921, CVE-2025-52881).
  */
 static int open_at(const struct stub *stub, const u64 *arg, u64 flags)
 {

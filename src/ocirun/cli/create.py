@@ -6,8 +6,8 @@ import os
 from ocirun.cli.call import absolute, in_user_namespace, require_directory
 from ocirun.cli.flags import boolean
 from ocirun.engine.create import create
-from ocirun.engine.request import Request
 from ocirun.engine.interruption import Interruptible
+from ocirun.engine.request import Request
 from ocirun.errors import UsageError
 
 TYPE_CHECKING = False

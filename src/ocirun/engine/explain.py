@@ -7,8 +7,8 @@ plan comes from the same functions, and nothing else decides what it holds.
 
 from ocirun.engine import cgroups, details, doctor, doctor_cgroups, plan as plans, resources, words
 from ocirun.engine.create import Creation
-from ocirun.engine.request import Request
 from ocirun.engine.findings import BAD, Finding, Host
+from ocirun.engine.request import Request
 from ocirun.errors import KernelError
 from ocirun.linux.cgroup import layout
 

@@ -4,8 +4,8 @@
 import os
 
 from ocirun.engine.create import Creation
-from ocirun.engine.request import Request
 from ocirun.engine.interruption import Interruptible
+from ocirun.engine.request import Request
 from ocirun.errors import OcirunError
 
 TYPE_CHECKING = False

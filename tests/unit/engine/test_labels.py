@@ -80,7 +80,7 @@ def test_procfs_of_exec_is_that_of_the_host(document: Spec, field: str) -> None:
     plan = Plan()
     setting = setting_for(document)
     setting.proc_slot = plan.slot()
-    entry.add(plan, setting, document["process"], 9, ([], -1))
+    entry.add(plan, setting, document["process"], (9, -1), ([], -1))
     found = steps(plan)
     assert found.index(("OPEN_PROC", 0, "/proc")) < names(plan).index("SETNS")
     assert ("CLOSE", 0) not in found

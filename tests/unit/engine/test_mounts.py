@@ -5,9 +5,11 @@ import pytest
 from tests.unit.engine.planning import Step, build, names, steps
 
 from ocirun.engine.mounts import destination_of
-from ocirun.engine.wire import TARGET_IN_PROC, TARGET_ORDINARY, Plan
+from ocirun.engine.process import SYNC_IDMAP
+from ocirun.engine.setting import Setting
+from ocirun.engine.wire import NO_SLOT, TARGET_IN_PROC, TARGET_ORDINARY, Plan
 from ocirun.errors import SpecError
-from ocirun.spec.model import Mount, Spec
+from ocirun.spec.model import IdMapping, Mount, Spec
 
 RO, NOSUID, NODEV, NOEXEC = 1, 2, 4, 8
 REC = 0x8000
@@ -158,6 +160,60 @@ def test_source_in_a_user_namespace(document: Spec) -> None:
     found = only(document, {"destination": "/m", "source": "/s", "options": ["rbind"]})
     assert [step[0] for step in found][:2] == ["SOURCE", "CLONE_TREE"]
     assert found[1][3] == REC
+
+
+def test_mapped_ids(document: Spec) -> None:
+    """The engine makes the tree; all else of the mount is as ever."""
+    line: list[IdMapping] = [{"containerID": 0, "hostID": 5, "size": 1}]
+    mount: Mount = {
+        "destination": "/m",
+        "source": "/s",
+        "options": ["rbind", "ro", "slave"],
+        "uidMappings": line,
+        "gidMappings": line,
+    }
+    exchange, target, attributes, *end = only(document, mount)
+    assert exchange[:3] == ("EXCHANGE", SYNC_IDMAP, NO_SLOT)
+    assert target[4] == attributes[1] == exchange[3]
+    assert [step[0] for step in end] == ["ATTACH", "SETATTR"]
+
+
+def test_copy_up(document: Spec) -> None:
+    """While nobody sees the tmpfs, and before it can be read-only."""
+    options = ["tmpcopyup", "ro"]
+    found = only(document, {"destination": "/m", "type": "tmpfs", "options": options})
+    names_ = [step[0] for step in found]
+    assert names_[-5:] == ["EXCHANGE", "EXCHANGE", "ATTACH", "RESOLVE", "SETATTR"]
+    places = [step[2] for step in found if step[0] == "EXCHANGE"]
+    assert places == [found[0][1], found[names_.index("FSMOUNT")][1]]
+
+
+@pytest.mark.parametrize(
+    ("kind", "of", "where"), [("sysfs", "network", "/sys"), ("proc", "pid", "/proc")]
+)
+def test_filesystem_of_a_namespace_that_is_not_ours(
+    document: Spec, kind: str, of: str, where: str
+) -> None:
+    document["mounts"] = [{"destination": where, "type": kind, "options": ["nosuid", "ro"]}]
+
+    def foreign(setting: Setting) -> None:
+        setting.foreign = frozenset((of,))
+
+    plan = build(document, change=foreign)
+    found = [step for step in steps(plan, "mounts[0]") if step[0] != "CLOSE"]
+    assert [step[0] for step in found] == ["OPEN_TREE", "TARGET", "SETATTR", "ATTACH"]
+    assert found[0][2:] == (where, REC)
+    assert found[1][-1] == TARGET_ORDINARY | TARGET_IN_PROC
+    assert found[2][2] == NOSUID | RO
+
+
+def test_relative_destination_is_said(document: Spec) -> None:
+    warnings: list[list[str]] = []
+    document["mounts"] = [{"destination": "a/b", "type": "tmpfs"}]
+    build(document, change=lambda setting: warnings.append(setting.warnings))
+    assert warnings[0] == [
+        "mounts[0].destination: a/b is relative, which is deprecated; taken as /a/b"
+    ]
 
 
 @pytest.mark.parametrize(
