@@ -325,9 +325,7 @@ int op_MOVE_ROOT(struct stub *stub, const u64 *arg)
 
 	if (!error)
 		error = sys(SYS_mount, ".", "/", 0, MS_MOVE, 0);
-	if (!error)
-		error = sys1(SYS_chroot, ".");
-	return error ? (int)error : (int)sys1(SYS_chdir, "/");
+	return error ? (int)error : op_CHROOT(stub, arg);
 }
 
 int op_CHROOT(struct stub *stub, const u64 *arg)

@@ -117,16 +117,6 @@ int op_CLONE(struct stub *stub, const u64 *arg)
 	stub_exit(channel_send(stub, WIRE_PID, (int)pid, NULL, -1) ? 1 : 0);
 }
 
-int op_SETSID(struct stub *stub, const u64 *arg)
-{
-	long error = sys0(SYS_setsid);
-
-	(void)stub;
-	(void)arg;
-	/* EPERM: leader of a group already, as the first process of a pid namespace may be */
-	return error < 0 && error != -EPERM ? (int)error : 0;
-}
-
 /* LOOPBACK: a new network namespace has one, but down. */
 int op_LOOPBACK(struct stub *stub, const u64 *arg)
 {

@@ -31,7 +31,6 @@
 	X(WRITE_AT, 4, 3)        \
 	X(CLONE, 7, 2)           \
 	X(SYNC, 8, 1)            \
-	X(SETSID, 10, 0)         \
 	X(IDENTITY, 11, 2)       \
 	X(GROUPS, 12, 2)         \
 	X(OPEN, 15, 2)           \
@@ -83,6 +82,7 @@
 	Y(SETNS, 5, 2, SYS_setns, 1, 0)                  \
 	Y(UNSHARE, 6, 1, SYS_unshare, 0, 0)              \
 	Y(PRCTL, 9, 3, SYS_prctl, 0, 0)                  \
+	Y(SETSID, 10, 0, SYS_setsid, 0, 0)               \
 	Y(HOSTNAME, 13, 2, SYS_sethostname, 0, 1)        \
 	Y(DOMAINNAME, 14, 2, SYS_setdomainname, 0, 1)    \
 	Y(FCHDIR, 34, 1, SYS_fchdir, 1, 0)               \

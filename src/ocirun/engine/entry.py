@@ -133,15 +133,21 @@ def add(
         plan.add("FD", slot, pidfd)
         plan.add("SETNS", slot, wanted)
     plan.add("CLONE", 0, NO_SLOT)
+    _add_inside(plan, setting, process, root, slot)
+    plan.release(slot)
+
+
+def _add_inside(plan: "Plan", setting: "Setting", process: "Process", root: int, slot: int) -> None:
+    """Append what the process does as the first thing where it is now."""
     if root >= 0:
         plan.field = "container's root"
         plan.add("FD", slot, root)
         plan.add("CHROOT", slot)
     affinity.add_final(plan, process)
     plan.field = "namespaces of the container"
-    if namespaces.private("user"):
+    if setting.namespaces.private("user"):
         if setting.may_setgroups:
             plan.add("GROUPS", 0, b"")
         plan.add("IDENTITY", 0, 0)
-    plan.add("SETSID")
-    plan.release(slot)
+    # Forbidden to the leader of a group, as the first process of a pid namespace is.
+    plan.attempt("SETSID")

@@ -159,7 +159,8 @@ def _add_namespaces(plan: Plan, setting: "Setting", fds: Fds) -> None:
     if may_be_mapped:
         # Mapped by now: only a dumpable process can be mapped by an ordinary user.
         plan.add("PRCTL", _PR_SET_DUMPABLE, 0, 0)
-    plan.add("SETSID")
+    # Forbidden to the leader of a group, as the first process of a pid namespace is.
+    plan.attempt("SETSID")
 
 
 def _add_mapping(plan: Plan) -> None:

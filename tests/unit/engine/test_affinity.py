@@ -54,7 +54,7 @@ def test_reset_comes_after_the_cgroup(document: Spec, version: int) -> None:
 
 def test_reset_may_fail(document: Spec) -> None:
     plan = build(document)
-    assert [step.name for step in plan.operations if step.optional] == ["AFFINITY"]
+    assert [step.name for step in plan.operations if step.optional] == ["AFFINITY", "SETSID"]
 
 
 def test_first_process_does_not_ask_for_that_of_exec(document: Spec) -> None:
