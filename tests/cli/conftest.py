@@ -10,6 +10,8 @@ from typing import Protocol
 import pytest
 from tests.bundle import Bundles
 from tests.cli.inside import Exec, Look
+from tests.repository import TOP
+from tests.stub.compiler import compiler
 
 # These would change what the command does, or where.
 FOREIGN = {"XDG_RUNTIME_DIR", "NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID"}
@@ -72,3 +74,16 @@ def look(command: Command, bundle: Bundles, name: str) -> Look:
 def container(command: Command, look: Look, tmp_path: Path) -> Exec:
     """Give a function that runs processes of exec in a container that is to be started."""
     return Exec(command, look, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def probe(open_directory: Path) -> Path:
+    """Compile the program."""
+    target = open_directory / "probe"
+    source = str(TOP / "tests" / "cli" / "probe.c")
+    command = [*compiler(), "-O1", "-static", "-pthread", "-o", str(target), source]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if "cannot find -l" in done.stderr:
+        pytest.skip("a static C library")
+    assert done.returncode == 0, done.stderr
+    return target

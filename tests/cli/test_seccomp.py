@@ -8,7 +8,6 @@ programs about all the others.
 import json
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,8 +16,6 @@ import pytest
 from tests.cli.changes import append, both, put, refused
 from tests.cli.sections import Section, allow_only, on
 from tests.ptrace import seccomp_filter, seccomp_flags
-from tests.repository import TOP
-from tests.stub.compiler import compiler
 
 from ocirun.engine import seccomp_profile
 from ocirun.linux import seccomp
@@ -43,19 +40,6 @@ KILLED = 128 + 31  # by SIGSYS
 ALL_ARCHITECTURES = ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"]
 
 
-@pytest.fixture(scope="session")
-def probe(open_directory: Path) -> Path:
-    """Compile the program."""
-    target = open_directory / "probe"
-    source = str(TOP / "tests" / "cli" / "probe.c")
-    command = [*compiler(), "-O1", "-static", "-pthread", "-o", str(target), source]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if "cannot find -l" in done.stderr:
-        pytest.skip("a static C library")
-    assert done.returncode == 0, done.stderr
-    return target
-
-
 class Probe:
     """Runs the program under a filter."""
 
@@ -66,11 +50,16 @@ class Probe:
         shutil.copy(program, bundle.rootfs / "probe")
 
     def __call__(
-        self, section: Section, *words: object, code: int = 0, changes: "tuple[Change, ...]" = ()
+        self,
+        section: Section,
+        *words: object,
+        code: int = 0,
+        changes: "tuple[Change, ...]" = (),
+        program: str = "/probe",
     ) -> list[str]:
         """Give the lines that it prints."""
         change = both(put(linux__seccomp=section), *changes)
-        path = self.bundle("/probe", *(str(word) for word in words), change=change)
+        path = self.bundle(program, *(str(word) for word in words), change=change)
         done = self.command("run", "-b", str(path), self.name)
         assert (done.returncode, done.stderr) == (code, "")
         return done.stdout.split("\n")[:-1]
@@ -321,6 +310,27 @@ def test_our_own_calls_come_before_it(run: Probe) -> None:
     rule = {"names": ours.split(), "action": "SCMP_ACT_KILL_PROCESS"}
     section = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule]}
     assert run.numbers(section, f"{FSYNC},-1") == [-EBADF]
+
+
+@pytest.mark.parametrize("sealed", [True, False])
+def test_what_the_config_asks_for_comes_before_it(run: Probe, sealed: bool) -> None:  # noqa: FBT001
+    """A filter may forbid the very calls by which we do as we are asked."""
+    names = "personality ioprio_set sched_setattr set_mempolicy setrlimit keyctl sched_setaffinity"
+    section = on("acct", "SCMP_ACT_ERRNO")
+    section["syscalls"] = [{"names": names.split(), "action": "SCMP_ACT_KILL_PROCESS"}]
+    changes = (
+        put(process__noNewPrivileges=sealed),
+        put(linux__personality={"domain": "LINUX32"}),
+        put(process__ioPriority={"class": "IOPRIO_CLASS_IDLE", "priority": 7}),
+        put(process__scheduler={"policy": "SCHED_BATCH", "nice": 5}),
+        put(process__rlimits=[{"type": "RLIMIT_NOFILE", "soft": 33, "hard": 33}]),
+    )
+    shell = ("-c", "cd /proc/self; uname -m; cut -d ' ' -f 19 stat; grep -o '33 .* files' limits")
+    assert run(section, *shell, changes=changes, program="/bin/sh") == [
+        "i686",
+        "5",
+        f"{33:<21}{33:<21}files",
+    ]
 
 
 def test_a_start_container_hook_runs_under_it(look: "Look", probe: Path) -> None:
