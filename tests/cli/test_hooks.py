@@ -3,6 +3,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -219,6 +220,45 @@ def test_a_failing_poststop_warns(command: "Command", diary: Diary, name: str) -
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"{WARNING}error running poststop hook #0: /bin/sh: exit status 3")
     assert diary.read("order").split() == ["poststop"] * 2
+
+
+@pytest.mark.parametrize("words", [["create"], ["run"], ["run", "-d"]])
+@pytest.mark.parametrize("kind", [*ORDER[:3], "program"])
+def test_poststop_after_a_failed_creation(
+    command: "Command", diary: Diary, name: str, words: list[str], kind: str
+) -> None:
+    """What hooks have made outside is theirs to remove (runtime-spec, "Lifecycle", step 6)."""
+    hooks = {"poststop": [diary.hook("poststop", script="exit 3"), diary.hook("poststop")]}
+    if kind != "program":
+        hooks[kind] = [diary.hook(kind, script="exit 4")]
+    path = diary.make("/none" if kind == "program" else "true", **hooks)
+    done = command(*words, "-b", path, name)
+    refused(done, "/none" if kind == "program" else f"error running {kind} hook #0")
+    assert f"{WARNING}error running poststop hook #0" in done.stderr
+    assert diary.read("order").split()[-2:] == ["poststop"] * 2
+    state = json.loads(diary.read("state.poststop"))
+    assert (state["id"], state["status"], "pid" in state) == (name, "stopped", False)
+    refused(command("state", name), "does not exist")
+
+
+def test_no_poststop_of_what_was_never_begun(command: "Command", diary: Diary, name: str) -> None:
+    hook = diary.hook("poststop")
+    path = diary.make("sleep", "1000", poststop=[hook])
+    assert command("create", "-b", path, name).returncode == 0
+    refused(command("create", "-b", path, name), "already exists")
+    assert diary.read("order") == ""
+    assert command("delete", "-f", name).returncode == 0
+    assert diary.read("order").split() == ["poststop"]
+
+
+def test_poststop_without_the_bundle(command: "Command", diary: Diary, name: str) -> None:
+    path = Path(diary.make("true", poststop=[diary.hook("poststop")]))
+    assert command("create", "-b", str(path), name).returncode == 0
+    shutil.move(path, f"{path}.moved")
+    done = command("delete", name)
+    shutil.move(f"{path}.moved", path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert diary.read("order").split() == ["poststop"]
 
 
 @pytest.mark.parametrize("kind", ORDER[:3])

@@ -346,6 +346,11 @@ class Creation:
             states.remove_directory(self.state.directory)
             os.close(self.lock)
             self.lock = -1
+        if self.conversation and self.state.hooks.get("poststop"):
+            from ocirun.engine import delete
+
+            # Other hooks may have made what these remove (runtime-spec, "Lifecycle").
+            delete.run_poststop(self.state, self.request.warn)
 
     def _close_fds(self) -> None:
         for fd in self.fds.all():

@@ -86,10 +86,11 @@ def destroy(state: "State", warn: "Callable[[str], None]" = _silent) -> None:
 
         intel_rdt.remove(state)
     states.remove_directory(state.directory)
-    _run_poststop(state, warn)
+    run_poststop(state, warn)
 
 
-def _run_poststop(state: "State", warn: "Callable[[str], None]") -> None:
+def run_poststop(state: "State", warn: "Callable[[str], None]") -> None:
+    """Run the poststop hooks of a container that is gone; one that fails only warns."""
     wanted = state.hooks.get("poststop", [])
     if not wanted:
         return

@@ -35,7 +35,7 @@ def _run_one(hook: "Hook", field: str, state: str, bundle: str) -> None:
     path = hook["path"]
     argv = tuple(os.fsencode(arg) for arg in hook.get("args") or [path])
     env = tuple(os.fsencode(entry) for entry in hook.get("env", []))
-    cwd = os.open(bundle, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    cwd = _open_directory(bundle)
     # Files and not pipes: a hook that does not read, or writes much, makes nobody wait.
     given = os.memfd_create("state", os.MFD_CLOEXEC)
     output = os.memfd_create("output", os.MFD_CLOEXEC)
@@ -57,6 +57,15 @@ def _run_one(hook: "Hook", field: str, state: str, bundle: str) -> None:
     finally:
         for fd in (cwd, given, output):
             os.close(fd)
+
+
+def _open_directory(bundle: str) -> int:
+    flags = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
+    try:
+        return os.open(bundle, flags)
+    except FileNotFoundError:
+        # It may be removed before the container: poststop hooks have to run all the same.
+        return os.open("/", flags)
 
 
 def _wait(pid: int, timeout: int) -> int | None:
