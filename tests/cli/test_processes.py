@@ -108,18 +108,26 @@ def test_all_processes_end_without_a_pid_namespace(
         os.close(pidfd)
 
 
+@pytest.mark.parametrize("damaged", [False, True])
 def test_a_cgroup_goes_over_to_the_next_container(
-    command: "Command", bundle: "Bundles", name: str
+    command: "Command",
+    bundle: "Bundles",
+    name: str,
+    damaged: bool,  # noqa: FBT001
 ) -> None:
     """What runs in it then is not the older one's, which has stopped."""
-    path = f"/{name}/shared"
+    # That the outer one was made for it as well is known only from the state.
+    path = f"/{name}" if damaged else f"/{name}/shared"
     share = both(drop("pid"), put(linux__cgroupsPath=path))
     _ok(command("create", "-b", str(bundle("true", change=share)), f"{name}-a"))
     _ok(command("start", f"{name}-a"))
     assert _ended(command, f"{name}-a")
+    if damaged:
+        (command.root / f"{name}-a" / "state.json").write_text("{")
     _ok(command("run", "-d", "-b", str(bundle("sleep", "1000", change=share)), f"{name}-b"))
-    _ok(command("kill", "--all", f"{name}-a", "KILL"))
-    _ok(command("delete", f"{name}-a"))
+    if not damaged:
+        _ok(command("kill", "--all", f"{name}-a", "KILL"))
+    _ok(command("delete", *(["--force"] if damaged else []), f"{name}-a"))
     assert _status(command, f"{name}-b") == "running"
     # The newer one removes it, although it was there before.
     _ok(command("delete", "--force", f"{name}-b"))

@@ -18,28 +18,47 @@ if TYPE_CHECKING:
 
 def take_over(root: str, heir: str, cgroup: "Cgroup") -> None:
     """Take the cgroups, which no process is in, from those stopped containers that had them."""
-    paths = set(cgroup.paths.values())
     for name in states.ids(root):
         if name == heir:
             continue
         try:
-            former = states.load_state(root, name)
-            if paths.isdisjoint(former.cgroup_paths.values()) or status.is_alive(former):
-                continue
-            lock = states.lock(former.directory, wait=False)
-        except (OcirunError, OSError):
-            # Damaged, just being removed, or in use: who has the lock goes by what it has read.
-            continue
+            lock = states.lock(states.directory_of(root, name), wait=False)
+        except OSError:
+            continue  # just being removed: who has the lock goes by what it has read
         try:
-            _take(former, cgroup)
+            _take(root, name, cgroup)
+        except (OcirunError, OSError):
+            continue  # not even its config can be read
         finally:
             os.close(lock)
 
 
-def _take(former: "State", cgroup: "Cgroup") -> None:
-    made = {*cgroup.made, *former.cgroups_made}
-    cgroup.made = sorted(made, key=len)
-    former.cgroup_paths = {}
-    former.cgroups_made = []
-    former.disown_cgroup()
-    former.save()
+def _take(root: str, name: str, cgroup: "Cgroup") -> None:
+    try:
+        former = states.load_state(root, name)
+    except OcirunError:
+        _take_from_remains(states.State(states.directory_of(root, name), name), cgroup)
+        return
+    if _are_shared(former.cgroup_paths, cgroup) and not status.is_alive(former):
+        _add(cgroup, former.cgroups_made)
+        former.cgroup_paths = {}
+        former.cgroups_made = []
+        former.disown_cgroup()
+        former.save()
+
+
+def _take_from_remains(former: "State", cgroup: "Cgroup") -> None:
+    from ocirun.engine import remains
+
+    found = remains.find_cgroup(former.directory, former.id)
+    if found and _are_shared(found.paths, cgroup):
+        _add(cgroup, found.made)
+        former.disown_cgroup()
+
+
+def _are_shared(paths: dict[str, str], cgroup: "Cgroup") -> bool:
+    return not set(paths.values()).isdisjoint(cgroup.paths.values())
+
+
+def _add(cgroup: "Cgroup", made: list[str]) -> None:
+    cgroup.made = sorted({*cgroup.made, *made}, key=len)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def remove(directory: str, container_id: str, warn: "Callable[[str], None]") -> None:
     """Remove the processes, the cgroups and the directory; the caller holds the lock."""
     try:
-        cgroup = _find_cgroup(directory, container_id)
+        cgroup = find_cgroup(directory, container_id)
         if cgroup:
             _remove_cgroup(cgroup, container_id)
     except (OcirunError, OSError) as error:
@@ -36,7 +36,8 @@ def remove(directory: str, container_id: str, warn: "Callable[[str], None]") -> 
     states.remove_directory(directory)
 
 
-def _find_cgroup(directory: str, container_id: str) -> "Cgroup | None":
+def find_cgroup(directory: str, container_id: str) -> "Cgroup | None":
+    """Give the cgroups that were made for the container and are still its own."""
     from ocirun.engine import cgroups
     from ocirun.linux import cgroup
     from ocirun.linux.cgroup import layout
