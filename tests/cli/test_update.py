@@ -152,7 +152,7 @@ def test_a_document(limited: Limited, tmp_path: Path) -> None:
 
 
 def test_device_rules_of_a_document_are_not_its_business(limited: Limited) -> None:
-    rules = [{"allow": False, "access": "rwm"}]
+    rules = [{"allow": False, "access": "rwm"}, {"allow": True}]
     assert limited.update_from_stdin({"devices": rules, "pids": {"limit": 40}}).returncode == 0
     done = limited.command("exec", limited.name, "sh", "-c", "echo >/dev/null && echo open")
     assert done.stdout == "open\n"

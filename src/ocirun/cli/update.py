@@ -47,6 +47,8 @@ def invoke(call: "Call") -> int:
     document = read_file(file) if file else from_flags(call.options)
     for name in sorted(document.keys() - schema.RESOURCES.keys()):
         call.journal.warning(f"{file}: {name} is ignored: no resource has this name")
+    # Not looked at: they cannot be changed, but engines send them along.
+    document.pop("devices", None)
     wanted = validate.validate_resources(document)
     schemas = (call.options.text("l3-cache-schema"), call.options.text("mem-bw-schema"))
     update.update(call.root(), call.id, wanted, call.journal.warning, schemas)
