@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """`events`: lines of JSON, until the container ends."""
 
+import contextlib
 import json
 import os
+import select
 import signal
 import subprocess
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +21,17 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.root
 
 SWAP = Path("/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes")
+
+
+def _watches(pid: int) -> bool:
+    """Wait until a process of `events` has opened the container's, which is the last it does before."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        with contextlib.suppress(FileNotFoundError):
+            if any("pidfd" in os.readlink(fd) for fd in Path(f"/proc/{pid}/fd").iterdir()):
+                return True
+        select.poll().poll(10)
+    return False
 
 
 def test_statistics_once(look: "Look", name: str) -> None:
@@ -48,6 +62,7 @@ def test_the_end_does_not_wait_for_the_next_statistics(look: "Look", name: str) 
     look.start()
     words = look.command.words("events", "--interval", "1h", name)
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as running:
+        assert _watches(running.pid)
         look.end()
         assert running.wait(10) == 0
         assert running.stdout
