@@ -89,6 +89,19 @@ def test_affinity_of_exec_from_the_config(command: "Command", look: "Look") -> N
     look.end()
 
 
+def test_initial_affinity_is_before_the_cgroup(command: "Command", look: "Look") -> None:
+    """What cannot be seen any more when the program runs is in the log of --debug."""
+    look.start(put(process__execCPUAffinity={"initial": "0", "final": "0"}))
+    done = command("--debug", "exec", look.name, "true")
+    steps = [line for line in done.stderr.splitlines() if "level=debug" in line]
+    order = [
+        next(at for at, line in enumerate(steps) if word in line)
+        for word in ("execCPUAffinity.initial", "join the cgroup", "execCPUAffinity.final", "EXEC")
+    ]
+    assert order == sorted(order)
+    look.end()
+
+
 @pytest.mark.parametrize("field", ["initial", "final"])
 def test_affinity_to_cpus_that_are_not_there(container: "Exec", field: str) -> None:
     container.look.start()

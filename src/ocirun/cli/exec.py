@@ -43,6 +43,8 @@ def request_of(call: "Call") -> Request:
     request.preserve_fds = preserved_fds(options)
     request.cgroups = cgroup_paths(options.texts("cgroup"))
     request.warn = call.journal.warning
+    if call.journal.debugging:
+        request.debug = call.journal.debug
     request.ignore_paused = options.switch("ignore-paused")
     return request
 

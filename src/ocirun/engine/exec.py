@@ -50,6 +50,7 @@ class Request:
         "cgroups",
         "console_socket",
         "cwd",
+        "debug",
         "detach",
         "env",
         "gid",
@@ -93,6 +94,8 @@ class Request:
         self.ignore_paused = False
         #: called with each warning
         self.warn: Callable[[str], None] = lambda _: None
+        #: called with what only a developer wants to know: the plan, line by line
+        self.debug: Callable[[str], None] | None = None
 
 
 def exec_(request: Request) -> int:
@@ -258,6 +261,11 @@ def _plan(
     steps.add_end(plan, setting, process, program, seccomp, lambda: None)
     for warning in setting.warnings:
         request.warn(warning)
+    if request.debug:
+        from ocirun.engine import words
+
+        for line in words.lines(plan.operations):
+            request.debug(line)
     return plan
 
 

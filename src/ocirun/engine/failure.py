@@ -186,10 +186,11 @@ def _makes_userns(operation: "Operation") -> bool:
 
 
 def _mount_hint(operation: "Operation", number: int) -> str:
-    if hint := _HINTS.get((operation.name, number)) or _LABEL_HINTS.get((operation.field, number)):
+    hint = _HINTS.get((operation.name, number)) or _LABEL_HINTS.get((operation.field, number), "")
+    if operation.name == "FSCONFIG" and operation.args[1] == "context":
+        hint = "the policy of this host does not know the label (linux.mountLabel)"
+    if hint or operation.name not in ("OPEN", "OPEN_TREE", "SOURCE"):
         return hint
-    if operation.name not in ("OPEN", "OPEN_TREE", "SOURCE"):
-        return ""
     if number == errno.EACCES:
         return "in a user namespace every directory on the way must be searchable for its root"
     if number == errno.ENOENT and _is_mount(operation):

@@ -133,6 +133,7 @@ def test_place_that_is_no_ordinary_directory(plan: Plan) -> None:
         ("CONSOLE", (0, 0, 0, 0), errno.ENOENT, "devpts"),
         ("FSOPEN", (0, "zfs"), errno.ENODEV, "/proc/filesystems"),
         ("SETSID", (), errno.EPERM, ""),
+        ("FSCONFIG", (0, "context", "x"), errno.EINVAL, "linux.mountLabel"),
         ("AFFINITY", (0, 8, b""), errno.EINVAL, "cpu/online"),
         ("SCHEDULER", (0, b"", 0), errno.EPERM, "CAP_SYS_NICE"),
         ("SCHEDULER", (0, b"", 0), errno.EBUSY, "SCHED_DEADLINE"),
