@@ -53,6 +53,6 @@ def page(findings: "Iterable[Finding]") -> str:
         first, *more = wrap(finding.seen, room=width() - len(lead))
         lines.append(f"  {paint(sign, colour)}  {finding.item:{ITEM}}{first}")
         lines += [" " * len(lead) + line for line in more]
-        for line in wrap(finding.remedy, room=width() - len(lead) - 2):
-            lines.append(f"{'':{len(lead)}}> {line}")
+        for at, line in enumerate(wrap(finding.remedy, room=width() - len(lead) - 2)):
+            lines.append(f"{'':{len(lead)}}{' ' if at else '>'} {line}")
     return "\n".join(lines) + "\n"

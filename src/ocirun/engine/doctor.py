@@ -228,4 +228,6 @@ def checkpoint(host: Host) -> "Iterator[Finding]":
 def _reason(output: str) -> str:
     """Give the first error of criu that says more than that it has ended."""
     errors = [line.partition("): ")[2] for line in output.splitlines() if line.startswith("Error")]
-    return next((line for line in errors if not line.startswith("exited")), "it failed")
+    return next(
+        (line for line in errors if not line.startswith("exited")), "it failed, without a word"
+    )

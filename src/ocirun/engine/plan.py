@@ -149,7 +149,12 @@ def _add_namespaces(plan: Plan, setting: "Setting", fds: Fds) -> None:
     affinity.add_reset(plan)
     if flags & TYPES["user"][0]:
         _add_mapping(plan)
-    if namespaces.private("user"):
+    _add_standing(plan, setting, may_be_mapped=may_be_mapped)
+
+
+def _add_standing(plan: Plan, setting: "Setting", *, may_be_mapped: bool) -> None:
+    """Append what the process is in its new namespaces: root, unseen, the first of a session."""
+    if setting.namespaces.private("user"):
         # Not before the time namespace has its offsets: a change of user takes away
         # the right to our own files in /proc.
         plan.field = "linux.uidMappings (root of the user namespace)"
@@ -159,6 +164,7 @@ def _add_namespaces(plan: Plan, setting: "Setting", fds: Fds) -> None:
     if may_be_mapped:
         # Mapped by now: only a dumpable process can be mapped by an ordinary user.
         plan.add("PRCTL", _PR_SET_DUMPABLE, 0, 0)
+    plan.field = "linux.namespaces"
     # Forbidden to the leader of a group, as the first process of a pid namespace is.
     plan.attempt("SETSID")
 
