@@ -14,7 +14,7 @@ TITLE = "ID          PID         STATUS      BUNDLE      CREATED     OWNER\n"
 
 def test_an_empty_root(command: "Command") -> None:
     assert command("list").stdout == TITLE
-    assert command("list", "-f", "json").stdout == "[]\n"
+    assert command("list", "-f", "json").stdout == "null\n"
     assert command("list", "-q").stdout == ""
 
 

@@ -26,7 +26,8 @@ def invoke(call: "Call") -> int:
     if call.options.switch("quiet"):
         write("".join(f"{document['id']}\n" for document in documents))
     elif style == "json":
-        write(encode.dumps(documents) + "\n")
+        # runc's word for none: an empty slice of Go.
+        write((encode.dumps(documents) if documents else "null") + "\n")
     else:
         rows = [[str(document[key]) for key in KEYS] for document in documents]
         write(table([list(TITLES), *rows]))

@@ -11,8 +11,10 @@ if TYPE_CHECKING:
 
     Document = dict[str, object]
 
-_CPUSET_FLAGS = (
+_CPUSET = (
+    "cpus",
     "cpu_exclusive",
+    "mems",
     "mem_hardwall",
     "mem_exclusive",
     "memory_migrate",
@@ -77,8 +79,12 @@ def _cpu(statistics: "Statistics") -> "Document":
 
 
 def _cpuset(statistics: "Statistics") -> "Document":
-    found: Document = {name: statistics.cpuset.get(name, 0) for name in _CPUSET_FLAGS}
-    found.update({name: numbers for name, numbers in statistics.cpuset_lists.items() if numbers})
+    found: Document = {}
+    for name in _CPUSET:
+        if name not in ("cpus", "mems"):
+            found[name] = statistics.cpuset.get(name, 0)
+        elif numbers := statistics.cpuset_lists.get(name):
+            found[name] = numbers
     return found
 
 
