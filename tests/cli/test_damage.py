@@ -186,7 +186,7 @@ def test_a_current_directory_that_is_gone(command: "Command", tmp_path: Path, na
         refused(done, "find the current directory: no such file or directory")
 
 
-@pytest.mark.parametrize("limit", range(4, 30))
+@pytest.mark.parametrize("limit", range(5, 30))
 def test_few_descriptors(command: "Command", bundle: "Bundles", name: str, limit: int) -> None:
     """It works or it does not, but leaves nothing and says what was wrong."""
     path = bundle("true", change=put(process__rlimits=[]))
