@@ -15,7 +15,6 @@
 
 /* From <sys/mount.h>, which clashes with <linux/mount.h>. */
 #define MNT_DETACH 2
-#define MS_MOVE    8192
 
 #ifndef AT_RECURSIVE
 #define AT_RECURSIVE 0x8000
@@ -73,29 +72,27 @@ int op_OPEN_PROC(struct stub *stub, const u64 *arg)
 	return error;
 }
 
+static int take_tree(struct stub *stub, const u64 *arg, int from, const char *path, u64 flags)
+{
+	long fd = sys3(SYS_open_tree, from, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | flags);
+
+	return fd < 0 ? (int)fd : slot_set(stub, arg[0], (int)fd);
+}
+
 /* OPEN_TREE SLOT PATH FLAGS: a detached copy of a tree of the host. */
 int op_OPEN_TREE(struct stub *stub, const u64 *arg)
 {
 	const char *path = plan_text(stub, arg[1]);
-	long fd;
 
-	if (!path)
-		return -EPROTO;
-	fd = sys3(SYS_open_tree, AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | arg[2]);
-	return fd < 0 ? (int)fd : slot_set(stub, arg[0], (int)fd);
+	return path ? take_tree(stub, arg, AT_FDCWD, path, arg[2]) : -EPROTO;
 }
 
 /* CLONE_TREE SLOT FROM FLAGS: the same, of what is open in the slot FROM. */
 int op_CLONE_TREE(struct stub *stub, const u64 *arg)
 {
 	int from = slot_get(stub, arg[1]);
-	long fd;
 
-	if (from < 0)
-		return 0;
-	fd = sys3(SYS_open_tree, from, "",
-	          OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | arg[2]);
-	return fd < 0 ? (int)fd : slot_set(stub, arg[0], (int)fd);
+	return from < 0 ? 0 : take_tree(stub, arg, from, "", AT_EMPTY_PATH | arg[2]);
 }
 
 /* What a filesystem says about its refusal is worth more than the errno. */
@@ -313,19 +310,6 @@ int op_HIDE(struct stub *stub, const u64 *arg)
 	if (error == -EINVAL || error == -EPERM)
 		error = sys(SYS_mount, "tmpfs", path, "tmpfs", 0, 0);
 	return error == -ENOENT ? 0 : (int)error;
-}
-
-/*
- * MOVE_ROOT ROOT: for callers that live in the initramfs, whose root cannot be
- * pivoted.  The old root stays below, out of reach but for CAP_SYS_CHROOT.
- */
-int op_MOVE_ROOT(struct stub *stub, const u64 *arg)
-{
-	long error = sys1(SYS_fchdir, slot_get(stub, arg[0]));
-
-	if (!error)
-		error = sys(SYS_mount, ".", "/", 0, MS_MOVE, 0);
-	return error ? (int)error : op_CHROOT(stub, arg);
 }
 
 int op_CHROOT(struct stub *stub, const u64 *arg)

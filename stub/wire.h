@@ -50,7 +50,6 @@
 	X(SYMLINK, 29, 4)        \
 	X(MASK, 30, 3)           \
 	X(PIVOT_ROOT, 31, 1)     \
-	X(MOVE_ROOT, 32, 1)      \
 	X(CHROOT, 33, 1)         \
 	X(CHDIR, 35, 2)          \
 	X(CONSOLE, 36, 4)        \
@@ -93,6 +92,7 @@
 	Y(SCHEDULER, 56, 3, SYS_sched_setattr, 0, 2)     \
 	Y(IO_PRIORITY, 57, 3, SYS_ioprio_set, 0, 0)      \
 	Y(MEMORY_POLICY, 58, 3, SYS_set_mempolicy, 0, 2) \
+	Y(MOVE_ROOT, 32, 5, SYS_mount, 0, 7)             \
 	Y(SETXATTR, 62, 5, SYS_setxattr, 0, 7)
 
 enum wire_code {

@@ -31,7 +31,6 @@ NEEDS: dict[str, tuple["wire.Argument", ...]] = {
     "FSMOUNT": (1, 0, 0),
     "PARENT_PRIVATE": (0,),
     "PIVOT_ROOT": (0,),
-    "MOVE_ROOT": (0,),
     "CHROOT": (0,),
     "FCHDIR": (0,),
     "CONSOLE": (0, 0, 0, 0),

@@ -13,6 +13,7 @@ from ocirun.engine.wire import RESOLVE_OPTIONAL
 from ocirun.errors import SpecError
 from ocirun.linux.mount import (
     AT_RECURSIVE,
+    MS_MOVE,
     MS_PRIVATE,
     MS_REC,
     MS_SHARED,
@@ -121,7 +122,11 @@ def add_change(plan: "Plan", setting: "Setting") -> None:
         # to mount another one like it (mount_namespaces(7)).
         for path in setting.bare_mounts:
             plan.add("HIDE", path)
-        plan.add("MOVE_ROOT", setting.root_slot)
+        # For callers in the initramfs, whose root cannot be pivoted.  The old one stays
+        # below, out of reach but for CAP_SYS_CHROOT.
+        plan.add("FCHDIR", setting.root_slot)
+        plan.add("MOVE_ROOT", ".", "/", None, MS_MOVE, None)
+        plan.add("CHROOT", setting.root_slot)
     else:
         plan.add("PIVOT_ROOT", setting.root_slot)
     if kind & (MS_SHARED | MS_UNBINDABLE):

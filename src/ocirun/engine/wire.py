@@ -48,7 +48,7 @@ OPERATIONS = {
     "SYMLINK": (29, 4),
     "MASK": (30, 3),
     "PIVOT_ROOT": (31, 1),
-    "MOVE_ROOT": (32, 1),
+    "MOVE_ROOT": (32, 5),
     "CHROOT": (33, 1),
     "FCHDIR": (34, 1),
     "CHDIR": (35, 2),

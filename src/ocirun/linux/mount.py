@@ -16,7 +16,7 @@ LOCKABLE = RDONLY | NOSUID | NODEV | NOEXEC
 #: access times of the source unless one of the others is named
 KEEP_ATIME = frozenset(("atime", "norelatime", "nostrictatime", "diratime"))
 
-MS_REC = 0x4000
+MS_MOVE, MS_REC = 0x2000, 0x4000
 MS_UNBINDABLE, MS_PRIVATE, MS_SLAVE, MS_SHARED = 1 << 17, 1 << 18, 1 << 19, 1 << 20
 
 AT_RECURSIVE = 0x8000

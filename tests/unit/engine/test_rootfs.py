@@ -59,7 +59,7 @@ def test_no_pivot(document: Spec) -> None:
         setattr(setting, "bare_mounts", ["/a/proc", "/proc"])  # noqa: B010
 
     found = steps(build(document, change=change), "root.path")
-    assert [step[0] for step in found][5:8] == ["HIDE", "HIDE", "MOVE_ROOT"]
+    assert [step[0] for step in found][5:10] == ["HIDE", "HIDE", "FCHDIR", "MOVE_ROOT", "CHROOT"]
     document["linux"]["rootfsPropagation"] = "private"
     with pytest.raises(SpecError, match=r"^linux.rootfsPropagation: --no-pivot"):
         build(document, change=change)
