@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.cli.changes import WARNING, append, both, drop, put
+from tests.cli.changes import WARNING, append, both, drop, put, refused
 
 if TYPE_CHECKING:
     from tests.bundle import Bundles
@@ -103,3 +103,28 @@ def test_sysctl_where_a_mount_covers_them(command: "Command", bundle: "Bundles",
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "1\n", "")
     assert Path("/proc/sys/net/ipv4/ip_forward").read_text() == before
+
+
+@pytest.mark.parametrize("where", ["/proc/uptime", "/proc/meminfo", "/proc/loadavg"])
+def test_what_only_informs_may_be_covered(look: "Look", open_directory: Path, where: str) -> None:
+    forged = open_directory / "forged"
+    forged.write_text("forged")
+    entry = {"destination": where, "source": str(forged), "options": ["bind"]}
+    assert look(f"cat {where}", append(mounts=entry)) == "forged"
+    forged.unlink()
+
+
+@pytest.mark.parametrize("kind", ["file", "tmpfs", "a link to it"])
+def test_all_else_in_proc_may_not(
+    command: "Command", bundle: "Bundles", name: str, kind: str
+) -> None:
+    """CVE-2019-16884: the runtime, or the LSM, would believe what it reads there."""
+    where = "/proc/self/attr" if kind == "tmpfs" else "/proc/version"
+    if kind == "a link to it":
+        (bundle.rootfs / "link").symlink_to(where)
+        where = "/link"
+    entry = {"destination": where, "source": "/etc/passwd", "options": ["bind"]}
+    if kind == "tmpfs":
+        entry = {"destination": where, "type": "tmpfs"}
+    done = command("run", "-b", str(bundle("true", change=append(mounts=entry))), name)
+    refused(done, "mounts[7]: make the mount point", "entries of /proc cannot be mounted over")

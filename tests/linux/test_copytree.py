@@ -2,8 +2,10 @@
 """Copying a tree by descriptors, also one that somebody made to harm."""
 
 import os
+import shutil
 import stat
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +14,14 @@ import pytest
 from ocirun.linux import copytree
 
 pytestmark = pytest.mark.root
+
+#: exchanges two names for ever (renameat2(2), RENAME_EXCHANGE)
+SWAP = """
+import ctypes
+libc = ctypes.CDLL(None)
+while True:
+    libc.renameat2(-100, b"dir", -100, b"../link", 2)
+"""
 
 
 @pytest.fixture
@@ -91,6 +101,35 @@ def test_links_are_copied_and_not_followed(trees: tuple[Path, Path], tmp_path: P
     copy(source, target)
     for name in os.listdir(source):
         assert os.readlink(target / name) == os.readlink(source / name)
+
+
+def test_a_directory_that_becomes_a_link_and_back(trees: tuple[Path, Path], tmp_path: Path) -> None:
+    """Whoever shares the tree may change it between any two of our calls."""
+    source, target = trees
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "name").write_text("secret")
+    (source / "dir").mkdir()
+    (source / "dir/name").write_text("ours")
+    (tmp_path / "link").symlink_to(outside)
+    found: set[object] = set()
+    with subprocess.Popen([sys.executable, "-c", SWAP], cwd=source) as swapping:
+        for number in range(300):
+            place = target / str(number)
+            place.mkdir()
+            try:
+                copy(source, place)
+            except OSError as error:
+                # ENOTDIR, ELOOP: it noticed
+                found.add(error.errno)
+            if (place / "dir").is_symlink():
+                found.add("link")
+            elif (place / "dir/name").exists():
+                found.add((place / "dir/name").read_text())
+            shutil.rmtree(place)
+        swapping.kill()
+    assert {"link", "ours"} <= found, "the race was there"
+    assert "secret" not in found
 
 
 def test_names_that_are_no_utf_8(trees: tuple[Path, Path]) -> None:
