@@ -101,6 +101,22 @@ def test_mapping_of_a_user_namespace_that_is_joined(look: "Look", source: Path) 
     look.end()
 
 
+@pytest.mark.parametrize(
+    ("option", "seen"),
+    [
+        ("ridmap=uids=100-7-10;gids=100-8-10", "7 8\n12 13"),
+        ("idmap=uids=100-7-10;gids=100-8-10", "7 8\n105 105"),
+    ],
+)
+def test_mapping_in_the_option(look: "Look", source: Path, option: str, seen: str) -> None:
+    assert look(OWNERS, mount(source, "rbind", option)) == seen
+
+
+def test_mapping_in_the_option_relative_to_the_container(look: "Look", source: Path) -> None:
+    option = "ridmap=uids=@100-7-10;gids=@100-8-10"
+    assert look(OWNERS, USER, mount(source, "rbind", option)) == "7 8\n12 13"
+
+
 def test_several_lines_and_other_gids(look: "Look", source: Path) -> None:
     uids = [{"containerID": n, "hostID": n * 7, "size": 1} for n in range(98, 104)]
     gids = [{"containerID": 90, "hostID": 190, "size": 50}]

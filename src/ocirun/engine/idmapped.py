@@ -21,6 +21,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ocirun.spec.model import IdMapping, Mount, Spec
 
+_PR_SET_DUMPABLE = 4
+
 #: so many mappings are kept open at once; more than that are made anew
 _KEPT = 16
 
@@ -28,12 +30,14 @@ _KEPT = 16
 class Idmap:
     """What a mount asks for: which tree, and how its ids are mapped."""
 
-    __slots__ = ("field", "gids", "options", "source", "uids")
+    __slots__ = ("below", "field", "gids", "recursive", "source", "uids")
 
     def __init__(self, field: str, source: str, mount: "Mount", options: Options) -> None:
         self.field = field
         self.source = source
-        self.options = options
+        #: the mounts below are bound too, and mapped too
+        self.recursive = options.recursive
+        self.below = options.idmap.startswith("r")
         #: both empty: as the container's own user namespace has it
         self.uids: list[IdMapping] = mount.get("uidMappings", [])
         self.gids: list[IdMapping] = mount.get("gidMappings", [])
@@ -127,13 +131,14 @@ def _make(idmap: Idmap, source_fd: int, userns_fd: int, mount_fd: int) -> int:
     plan = Plan()
     plan.field = idmap.field
     given, tree = plan.slot(), plan.slot()
+    plan.add("PRCTL", _PR_SET_DUMPABLE, 0, 0)
     # A tree can only be made in the mount namespace that the source lies in.
     plan.add("FD", given, mount_fd)
     plan.add("SETNS", given, TYPES["mount"][0])
     plan.add("FD", given, source_fd)
-    plan.add("CLONE_TREE", tree, given, AT_RECURSIVE if idmap.options.recursive else 0)
+    plan.add("CLONE_TREE", tree, given, AT_RECURSIVE if idmap.recursive else 0)
     plan.add("FD", given, userns_fd)
-    plan.add("IDMAP", tree, given, AT_RECURSIVE if idmap.options.idmap == "ridmap" else 0)
+    plan.add("IDMAP", tree, given, AT_RECURSIVE if idmap.below else 0)
     plan.add("EXCHANGE", process.SYNC_IDMAP, tree, NO_SLOT)
     helper = Conversation(plan, (mount_fd, source_fd, userns_fd))
     try:

@@ -89,7 +89,12 @@ def _add_bind(plan: "Plan", setting: "Setting", mount: "Mount", options: Options
     if options.idmap or mount.get("uidMappings"):
         from ocirun.engine.idmapped import Idmap
 
-        setting.idmaps[plan.field] = Idmap(plan.field, source, mount, options)
+        idmap = Idmap(plan.field, source, mount, options)
+        if "=" in options.idmap:
+            from ocirun.engine.idmap_option import parse
+
+            parse(idmap, options.idmap, setting.spec.get("linux", {}))
+        setting.idmaps[plan.field] = idmap
     mount_steps.add_bind(plan, setting, source, where, options)
 
 
@@ -105,6 +110,8 @@ def _add_filesystem(plan: "Plan", setting: "Setting", mount: "Mount", options: O
         raise SpecError(
             f"{plan.field}.type: {kind!r} is no filesystem", "for a bind mount add the option bind"
         )
+    if options.idmap:
+        raise SpecError(f"{plan.field}: only a bind mount can be id-mapped")
     if options.copy_up and kind != "tmpfs":
         raise SpecError(f"{plan.field}.options: tmpcopyup is for the type tmpfs, found {kind!r}")
     flags = _ORDINARY if kind in _OWNERS else 0

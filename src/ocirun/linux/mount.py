@@ -123,7 +123,7 @@ class Options:
             self.superblock.append(word)
         elif word == "tmpcopyup":
             self.copy_up = True
-        elif word in ("idmap", "ridmap"):
+        elif word in ("idmap", "ridmap") or word.startswith(("idmap=", "ridmap=")):
             self.idmap = word
         elif word[:1] == "r" and word[1:] in ATTRIBUTES:
             new, old = ATTRIBUTES[word[1:]]

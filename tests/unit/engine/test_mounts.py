@@ -223,6 +223,8 @@ def test_relative_destination_is_said(document: Spec) -> None:
         ({"destination": "/..", "type": "tmpfs"}, "mounts[0].destination: "),
         ({"destination": "/m"}, "mounts[0].type: "),
         ({"destination": "/m", "type": "none"}, "mounts[0].type: "),
+        ({"destination": "/m", "type": "tmpfs", "options": ["idmap=uids=0-0-1"]}, "mounts[0]: "),
+        ({"destination": "/m", "type": "sysfs", "options": ["tmpcopyup"]}, "mounts[0].options: "),
         ({"destination": "/m", "type": "bind", "source": "/s"}, "mounts[0].type: "),
         (
             {"destination": "/m", "source": "/s", "options": ["bind", "size=1"]},
