@@ -195,7 +195,7 @@ def test_slot_out_of_range(begin: Begin, name: str, slot: int, plan: Plan) -> No
 
 def test_failure_on_demand(begin: Begin, plan: Plan) -> None:
     for _ in range(4):
-        plan.add("SETSID")
+        plan.add("CLOSE", 0)
     stub = begin(plan, fail_at=2)
     assert stub.failure() == (2, errno.EIO)
     assert stub.end() == 1
