@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -86,6 +87,22 @@ PyObject *linux_prctl(PyObject *module, PyObject *args)
 	if (!PyArg_ParseTuple(args, "i|kkkk", &option, &a2, &a3, &a4, &a5))
 		return NULL;
 	return number_or_error(prctl(option, a2, a3, a4, a5));
+}
+
+PyObject *linux_prlimit(PyObject *module, PyObject *args)
+{
+	unsigned long long soft, hard;
+	struct rlimit limit;
+	int pid, resource;
+
+	(void)module;
+	if (!PyArg_ParseTuple(args, "iiKK", &pid, &resource, &soft, &hard))
+		return NULL;
+	limit.rlim_cur = soft;
+	limit.rlim_max = hard;
+	if (prlimit(pid, (enum __rlimit_resource)resource, &limit, NULL))
+		return PyErr_SetFromErrno(PyExc_OSError);
+	Py_RETURN_NONE;
 }
 
 PyObject *linux_unshare(PyObject *module, PyObject *args)

@@ -17,6 +17,7 @@ static PyMethodDef methods[] = {
 	  "fstatfs_type(fd) -> f_type of fstatfs(2)" },
 	{ "bpf", linux_bpf, METH_VARARGS, "bpf(command, attr) -> result; attr is a bytearray" },
 	{ "prctl", linux_prctl, METH_VARARGS, "prctl(option, a2, a3, a4, a5) -> result" },
+	{ "prlimit", linux_prlimit, METH_VARARGS, "prlimit(pid, resource, soft, hard)" },
 	{ "unshare", linux_unshare, METH_VARARGS, "unshare(flags)" },
 	{ "setns", linux_setns, METH_VARARGS, "setns(fd, flags)" },
 	{ "umount2", linux_umount2, METH_VARARGS, "umount2(path, flags)" },

@@ -18,6 +18,7 @@ PyObject *linux_openat2(PyObject *module, PyObject *args);
 PyObject *linux_fstatfs_type(PyObject *module, PyObject *args);
 PyObject *linux_bpf(PyObject *module, PyObject *args);
 PyObject *linux_prctl(PyObject *module, PyObject *args);
+PyObject *linux_prlimit(PyObject *module, PyObject *args);
 PyObject *linux_unshare(PyObject *module, PyObject *args);
 PyObject *linux_setns(PyObject *module, PyObject *args);
 PyObject *linux_umount2(PyObject *module, PyObject *args);

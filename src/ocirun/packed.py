@@ -165,6 +165,12 @@ def _open(*args: object, **switches: object) -> object:
     return io.open(*args, **switches)  # type: ignore[call-overload]  # noqa: UP020  see above
 
 
+def _install_half_os(finder: Finder) -> None:
+    if _imp.is_frozen("os") and "os" not in sys.modules:
+        sys.modules["os"] = module = ModuleType("os")
+        exec(finder.get_code("ocirun.half_os"), module.__dict__)
+
+
 def start(place: str, library: str, shared: str, complete: "Callable[[], None]") -> None:
     """Run the command in the program that has the interpreter linked in."""
     builtins.open = _open  # type: ignore[assignment]
@@ -173,7 +179,9 @@ def start(place: str, library: str, shared: str, complete: "Callable[[], None]")
         fd = open_(f"{place}/ocirun/modules.pack", O_RDONLY | O_CLOEXEC)
         size = int.from_bytes(pread(fd, 8, 0)[4:], "little")
         _, *tables = marshal.loads(pread(fd, size, 8))
-        Finder(fd, 8 + size, tables, place, library).install()
+        finder = Finder(fd, 8 + size, tables, place, library)
+        finder.install()
+        _install_half_os(finder)
     except OSError:
         pass
     from ocirun.cli.main import run

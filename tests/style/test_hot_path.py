@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from pathlib import Path
 
@@ -63,11 +64,36 @@ DEAR = {
 }
 
 
-def imported(*words: str) -> set[str]:
+#: as launcher/embedded.c starts it, but that the other half of the interpreter is there already
+HALF = """
+import importlib.machinery, sys
+place, shared, *sys.argv[1:] = sys.argv[1:]
+sys.path.append(place)
+import ocirun._linux, ocirun.packed
+for name in [name for name in sys.modules if name.startswith("importlib.") or name == "warnings"]:
+    del sys.modules[name]
+def complete():
+    raise SystemExit("the other half was asked for")
+sys.meta_path[:] = [finder for finder in sys.meta_path if finder.__name__ != "PathFinder"]
+import _io, builtins
+del builtins.open, sys.stdin
+sys.modules.pop("io")
+print("import time: start", file=sys.stderr, flush=True)
+ocirun.packed.start(place, "", shared, complete)
+"""
+
+
+def imported_by_half(*words: str) -> set[str]:
+    """Run a command line as the launcher with an interpreter does; give what it imported."""
+    place, shared = str(PACKAGE.parent), sysconfig.get_config_var("DESTSHARED")
+    return imported(*words, start=["-c", HALF, place, shared])
+
+
+def imported(*words: str, start: list[str] | None = None) -> set[str]:
     """Run a command line as the launcher does; give all modules it imported."""
     with tempfile.TemporaryFile("w+") as report:  # a container would keep a pipe open
         done = subprocess.run(
-            [sys.executable, *FLAGS, str(PACKAGE / "__main__.py"), *words],
+            [sys.executable, *FLAGS, *(start or [str(PACKAGE / "__main__.py")]), *words],
             stdin=subprocess.DEVNULL,
             stdout=report,
             stderr=report,
@@ -78,13 +104,14 @@ def imported(*words: str) -> set[str]:
         text = report.read()
     rest = [line for line in text.splitlines() if not line.startswith("import time:")]
     assert done.returncode == 0, rest
-    modules = set(IMPORTED.findall(text))
+    modules = set(IMPORTED.findall(text.rpartition("import time: start\n")[2]))
     assert "ocirun.cli.main" in modules
     return modules
 
 
 @pytest.mark.root
-def test_life_of_a_container(bundle: Bundles, state_root: Path, name: str) -> None:
+@pytest.mark.parametrize("half", [False, True])
+def test_life_of_a_container(bundle: Bundles, state_root: Path, name: str, *, half: bool) -> None:
     root = ["--root", str(state_root)]
     path = str(bundle("sh", "-c", "exec sleep 100"))
     for words in (
@@ -96,7 +123,12 @@ def test_life_of_a_container(bundle: Bundles, state_root: Path, name: str) -> No
         ["delete", "--force", name],
         ["run", "--bundle", str(bundle("true")), name],
     ):
-        assert not imported(*root, *words) & DEAR, words
+        if half:
+            found = imported_by_half(*root, *words)
+            assert found & {"io", "_collections_abc", "resource"} == set(), words
+        else:
+            found = imported(*root, *words)
+        assert found & DEAR == set(), words
 
 
 @pytest.mark.userns

@@ -4,6 +4,7 @@
 import os
 
 from ocirun.errors import KernelError, UsageError
+from ocirun.linux import file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,8 +93,7 @@ def _is_plain_user() -> bool:
 def in_user_namespace() -> bool:
     """Whether our IDs are mapped; the first user namespace maps all of them, to themselves."""
     try:
-        with open("/proc/self/uid_map", "rb") as file:
-            return file.read().split() != [b"0", b"0", b"4294967295"]
+        return file.read("/proc/self/uid_map").split() != [b"0", b"0", b"4294967295"]
     except OSError:
         return False
 

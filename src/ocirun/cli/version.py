@@ -6,7 +6,7 @@ second word only once; so its number is the runc whose command line and texts th
 program keeps to, and our own follows in brackets.
 """
 
-from ocirun.linux import seccomp
+from ocirun.linux import libseccomp_file
 
 OCIRUN = "0.1.0"
 RUNC = "1.5.0"
@@ -20,7 +20,12 @@ def text() -> str:
 
 
 def _libseccomp() -> str:
+    found = libseccomp_file.version(libseccomp_file.directories())
     try:
-        return "libseccomp: {}.{}.{}\n".format(*seccomp.library_version())
+        if not found:
+            from ocirun.linux import seccomp
+
+            found = seccomp.library_version()
+        return "libseccomp: {}.{}.{}\n".format(*found)
     except OSError:
         return ""  # It is loaded only for a container with a seccomp profile.

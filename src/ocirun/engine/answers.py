@@ -207,19 +207,17 @@ def set_rlimits(pid: int, wanted: "Process") -> None:
     limits = wanted.get("rlimits")
     if not limits:
         return
-    from resource import prlimit
-
+    from ocirun._linux import prlimit
     from ocirun.linux import rlimit
 
     for index, limit in enumerate(limits):
         soft, hard = limit["soft"], limit["hard"]
         try:
-            prlimit(pid, rlimit.NUMBERS[limit["type"]], (rlimit.signed(soft), rlimit.signed(hard)))
-        except (OSError, ValueError) as error:
-            said = error.strerror if isinstance(error, OSError) else str(error)
+            prlimit(pid, rlimit.NUMBERS[limit["type"]], soft, hard)
+        except OSError as error:
             raise KernelError(
                 f"process.rlimits[{index}]: set {limit['type']} to {soft}:{hard}:"
-                f" {(said or '').lower()}",
+                f" {(error.strerror or '').lower()}",
                 "a hard limit can only be raised with CAP_SYS_RESOURCE, and RLIMIT_NOFILE"
                 " to no more than sysctl fs.nr_open",
             ) from error

@@ -35,12 +35,10 @@ def run(
 
 def _load_what_follows() -> None:
     """Import what is needed from now on, while the stub mounts: that costs no time then."""
-    import resource
-
     from ocirun.engine import answers, foreground, passwd
     from ocirun.linux import rlimit
 
-    _ = answers, foreground, passwd, resource, rlimit
+    _ = answers, foreground, passwd, rlimit
 
 
 def _start(creation: Creation) -> None:

@@ -12,6 +12,7 @@ import time
 from fcntl import LOCK_EX, LOCK_NB, flock
 
 from ocirun.errors import KernelError, SpecError, StateError
+from ocirun.linux import file
 from ocirun.spec import encode, load
 
 TYPE_CHECKING = False
@@ -166,13 +167,13 @@ class State:
     def config(self) -> "Spec":
         """Read the config that the container was created from."""
         path = f"{self.directory}/config.json"
-        return load.parse(_read(path), path)  # type: ignore[return-value]
+        return load.parse(file.read(path), path)  # type: ignore[return-value]
 
     def part(self, name: str) -> "dict[str, object] | None":
         """Read what save_part() kept, or give None."""
         path = f"{self.directory}/{name}.json"
         try:
-            return load.parse(_read(path), path)
+            return load.parse(file.read(path), path)
         except FileNotFoundError:
             return None
 
@@ -270,7 +271,7 @@ def load_state(root: str, container_id: str) -> State:
     directory = directory_of(root, container_id)
     path = f"{directory}/state.json"
     try:
-        document = load.parse(_read(path), path)
+        document = load.parse(file.read(path), path)
     except FileNotFoundError:
         if os.path.isdir(directory):
             raise StateError(
@@ -361,11 +362,6 @@ def _damaged(container_id: str, why: str) -> StateError:
         f"container {container_id}: damaged state: {why}",
         f"ocirun delete --force {container_id} removes what is left of it",
     )
-
-
-def _read(path: str) -> bytes:
-    with open(path, "rb", buffering=0) as file:
-        return file.readall()
 
 
 def _write(directory: str, name: str, data: bytes) -> None:

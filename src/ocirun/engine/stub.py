@@ -18,6 +18,7 @@ import os
 from ocirun import _linux
 from ocirun.engine import wire
 from ocirun.errors import KernelError
+from ocirun.linux import file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -125,8 +126,7 @@ def start(plan: bytes, fds: "Iterable[int]", preserve_fds: int) -> tuple[int, Ch
     opened = [theirs.fileno()]
     try:
         try:
-            with open(program_path(), "rb", buffering=0) as file:
-                content = file.read()
+            content = file.read(program_path())
         except OSError as error:
             raise KernelError(
                 f"read the stub: {program_path()}: {(error.strerror or '').lower()}",

@@ -92,6 +92,7 @@ CHDIR_IF_ALLOWED, CHDIR_IF_NEEDED = 1, 2
 MESSAGE = Struct("<IIiI")  # kind, index of the operation, value, length of the text
 _HEADER = Struct("<IIIIII")
 _MASK64 = 0xFFFFFFFFFFFFFFFF
+_PADDING = tuple(bytes(count) for count in range(8))
 
 
 class Entry:
@@ -157,21 +158,26 @@ class Plan:
 
     def encode(self, fail_at: int = NEVER) -> bytes:
         """Give the bytes for the stub; it refuses the operation `fail_at` (for tests)."""
-        size = _HEADER.size
-        for operation in self.operations:
-            size += 8 + 8 * len(operation.args)
+        size = _HEADER.size + 8 * sum(1 + len(operation.args) for operation in self.operations)
         heap = _Heap(size)
-        steps = []
+        # All is a multiple of eight bytes, the head of an operation too: one list of numbers.
+        numbers: list[int] = []
         for operation in self.operations:
             code, count = OPERATIONS[operation.name]
-            numbers = [heap.argument(value) for value in operation.args]
-            if len(numbers) != count:
+            if len(operation.args) != count:
                 raise OcirunError(f"plan: {operation.name} takes {count} arguments")
-            steps.append(pack(f"<HHI{count}Q", code, operation.optional, count, *numbers))
+            numbers.append(code | operation.optional << 16 | count << 32)
+            # Most arguments are numbers, and there are hundreds.
+            numbers.extend(
+                [
+                    value & _MASK64 if type(value) is int else heap.argument(value)
+                    for value in operation.args
+                ]
+            )
         body = heap.content()
         total = size + len(body)
-        header = _HEADER.pack(MAGIC, VERSION, total, len(steps), fail_at, self.trace)
-        return b"".join((header, *steps, body))
+        header = _HEADER.pack(MAGIC, VERSION, total, len(self.operations), fail_at, self.trace)
+        return b"".join((header, pack(f"<{len(numbers)}Q", *numbers), body))
 
 
 class _Heap:
@@ -187,14 +193,14 @@ class _Heap:
 
     def argument(self, value: "Argument") -> int:
         """Give the number that stands for the argument."""
-        if value is None:
-            return 0
-        if isinstance(value, int):
-            return value & _MASK64
         if isinstance(value, str):
             return self._string(value.encode("utf-8", "surrogateescape"))
+        if value is None:
+            return 0
         if isinstance(value, bytes):
             return self._string(value)
+        if isinstance(value, int):
+            return value & _MASK64
         if isinstance(value, Entry):
             return self._table(value.table) + 8 * value.index
         return self._table(value)
@@ -206,9 +212,12 @@ class _Heap:
 
     def _put(self, data: bytes) -> int:
         at = self._top
-        data += b"\0" * (-len(data) % 8)
         self._chunks.append(data)
         self._top += len(data)
+        rest = -len(data) % 8
+        if rest:
+            self._chunks.append(_PADDING[rest])
+            self._top += rest
         return at
 
     def _string(self, value: bytes) -> int:

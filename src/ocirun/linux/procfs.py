@@ -10,6 +10,7 @@ import errno
 import os
 
 from ocirun._linux import fstatfs_type, openat2
+from ocirun.linux import file
 
 _PROC_SUPER_MAGIC = 0x9FA0
 _NO_XDEV, _NO_MAGICLINKS, _BENEATH = 1, 2, 8
@@ -54,14 +55,7 @@ def write(root: int, path: str, data: bytes) -> None:
 
 def read(path: str) -> bytes:
     """Read a whole small file, given by its name below /proc."""
-    fd = os.open(f"/proc/{path}", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        chunks = []
-        while chunk := os.read(fd, 65536):
-            chunks.append(chunk)
-        return b"".join(chunks)
-    finally:
-        os.close(fd)
+    return file.read(f"/proc/{path}")
 
 
 def is_covered(path: str) -> bool:

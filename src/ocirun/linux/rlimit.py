@@ -24,10 +24,3 @@ NUMBERS = {
         )
     )
 }
-
-_UNLIMITED = (1 << 64) - 1
-
-
-def signed(value: int) -> int:
-    """Give a limit as the `resource` module wants it, where -1 is "no limit"."""
-    return value - (1 << 64) if value > _UNLIMITED >> 1 else value
