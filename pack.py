@@ -21,13 +21,13 @@ LOADER = "ocirun.packed"
 MAIN = "ocirun.cli.main"
 # What the commands that are called most import late, and yet nearly always.
 COMMANDS = {
-    "create": ("ocirun.engine.answers", "ocirun.engine.listener"),
-    "delete": ("ocirun.linux.cgroup",),
-    "exec": ("ocirun.linux.cgroup",),
+    "create": ("ocirun.spec.linux", "ocirun.engine.idmap", "ocirun.engine.listener"),
+    "delete": ("ocirun.linux.cgroup.freezer",),
+    "exec": ("ocirun.engine.foreground", "ocirun.linux.cgroup.freezer"),
     "kill": (),
-    "run": (),
+    "run": ("ocirun.spec.linux", "ocirun.engine.idmap"),
     "start": (),
-    "state": ("ocirun.linux.cgroup",),
+    "state": ("ocirun.linux.cgroup.freezer",),
 }
 # Of the standard library, what the interpreter's start needs (launcher/embedded.c).
 ENCODINGS = ("__init__", "aliases", "utf_8")

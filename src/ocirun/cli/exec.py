@@ -2,7 +2,7 @@
 """`ocirun exec`: one more process in a running container; its exit code is the process's."""
 
 from ocirun.cli.call import absolute
-from ocirun.cli.create import preserved_fds
+from ocirun.cli.descriptors import preserved_fds
 from ocirun.engine.exec import Request, exec_
 from ocirun.errors import UsageError
 

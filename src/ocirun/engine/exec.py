@@ -22,7 +22,6 @@ from ocirun.engine import (
 from ocirun.engine.conversation import Conversation
 from ocirun.engine.interruption import Interruptible
 from ocirun.engine.namespaces import Namespaces
-from ocirun.engine.plan import add_keyring
 from ocirun.engine.process import Program
 from ocirun.engine.setting import Setting
 from ocirun.engine.wire import Plan
@@ -244,7 +243,7 @@ def _plan(
         fds.append(root)
     entry.add(plan, setting, process, (fds[0], root), (files, directory))
     if not setting.no_keyring:
-        add_keyring(plan, setting, process)
+        steps.add_keyring(plan, setting, process)
     plan.field = "container's root"
     plan.add("OPEN", setting.root_slot, "/")
     if process.get("terminal"):

@@ -6,9 +6,6 @@ it: a process without limits or labels of its own is not to have more rights tha
 the container.  Not so `noNewPrivileges`, where false is a word too.
 """
 
-from ocirun.engine import bundle
-from ocirun.spec import load, validate
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ocirun.engine.exec import Request
@@ -18,6 +15,9 @@ if TYPE_CHECKING:
 def of(request: "Request", spec: "Spec") -> "Process":
     """Give the process that is asked for; `spec` is the container's config."""
     if request.process_file:
+        from ocirun.engine import bundle
+        from ocirun.spec import load, validate
+
         data = bundle.read_file(request.process_file)
         process = validate.validate_process(load.parse(data, request.process_file))
         _inherit(process, spec["process"])

@@ -193,7 +193,7 @@ def _add_surroundings(plan: Plan, setting: "Setting") -> None:
     if not setting.no_keyring:
         own = setting.namespaces.private("user")
         search = _KEYRING_SEARCH_OTHER if own else _KEYRING_SEARCH_USER
-        add_keyring(plan, setting, spec["process"], _KEYRING_NEW | search)
+        process_steps.add_keyring(plan, setting, spec["process"], _KEYRING_NEW | search)
     if "network" in setting.namespaces.made:
         plan.field = "loopback interface"
         plan.add("LOOPBACK")
@@ -205,16 +205,6 @@ def _add_surroundings(plan: Plan, setting: "Setting") -> None:
             plan.field = key
             name = fsencode(spec[key])
             plan.add(key.upper(), name, len(name))
-
-
-def add_keyring(plan: Plan, setting: "Setting", process: "Process", permissions: int = 0) -> None:
-    """Append the joining of the container's session keyring, which is made if need be."""
-    if process.get("selinuxLabel"):
-        from ocirun.engine import labels
-
-        labels.add_of_keys(plan, setting, process["selinuxLabel"])
-    plan.field = "session keyring (--no-new-keyring)"
-    plan.add("KEYRING", f"_ses.{setting.id}", permissions)
 
 
 def _add_filesystem(

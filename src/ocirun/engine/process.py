@@ -199,3 +199,13 @@ def directory_to_make(process: "Process") -> str:
     """Give the working directory if it may have to be made, else ""."""
     cwd = normpath(process["cwd"])
     return "" if cwd == "/" else cwd
+
+
+def add_keyring(plan: "Plan", setting: "Setting", process: "Process", permissions: int = 0) -> None:
+    """Append the joining of the container's session keyring, which is made if need be."""
+    if process.get("selinuxLabel"):
+        from ocirun.engine import labels
+
+        labels.add_of_keys(plan, setting, process["selinuxLabel"])
+    plan.field = "session keyring (--no-new-keyring)"
+    plan.add("KEYRING", f"_ses.{setting.id}", permissions)

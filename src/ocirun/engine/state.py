@@ -8,7 +8,6 @@ no effect), and until it is started `start.sock`.
 
 import errno
 import os
-import time
 from fcntl import LOCK_EX, LOCK_NB, flock
 
 from ocirun.errors import KernelError, SpecError, StateError
@@ -385,6 +384,8 @@ def _write(directory: str, name: str, data: bytes) -> None:
 
 def timestamp(nanoseconds: int) -> str:
     """Give a time as RFC 3339 with nanoseconds, in UTC, without trailing zeros."""
+    import time
+
     seconds, rest = divmod(nanoseconds, 1_000_000_000)
     fraction = f".{rest:09d}".rstrip("0") if rest else ""
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + fraction + "Z"

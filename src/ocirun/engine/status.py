@@ -9,12 +9,14 @@ started; one that lives otherwise runs the user's program.
 
 import os
 
-from ocirun.engine.stub import WAITING_NAME
 from ocirun.linux import procfs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ocirun.engine.state import State
+
+#: by this name, shown by ps(1), a process that waits for its start is known
+WAITING_NAME = "ocirun:[init]"
 
 CREATING, CREATED, RUNNING, PAUSED, STOPPED = (
     "creating",
@@ -43,12 +45,10 @@ def of(state: "State") -> str:
 
 
 def _is_frozen(state: "State") -> bool:
-    if not state.cgroup_paths:
-        return False
-    from ocirun.linux import cgroup
+    from ocirun.linux.cgroup import freezer
 
     try:
-        return cgroup.from_paths(state.cgroup_paths, []).frozen()
+        return freezer.is_frozen(state.cgroup_paths)
     except OSError:
         return False
 

@@ -17,6 +17,7 @@ import os
 
 from ocirun import _linux
 from ocirun.engine import wire
+from ocirun.engine.status import WAITING_NAME
 from ocirun.errors import KernelError
 from ocirun.linux import file
 
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 _SEALS = 0x0001 | 0x0002 | 0x0004 | 0x0008
 _F_ADD_SEALS = 1033
 _MFD_EXEC = 0x0010  # kernel 6.3; an older one has no such flag and makes them all executable
-
-#: by this name, shown by ps(1), a process that waits for its start is known
-WAITING_NAME = "ocirun:[init]"
 
 
 class Message:

@@ -63,4 +63,5 @@ def _string(text: str) -> str:
     if encoded.isascii():
         return encoded
     # A path that is not UTF-8 came as surrogates from os.fsdecode(); Go has U+FFFD for each byte.
-    return "".join("\\ufffd" if "\ud800" <= c <= "\udfff" else c for c in encoded)
+    # No surrogate in a constant: the interpreter needs a codec to load the module then.
+    return "".join("\\ufffd" if 0xD800 <= ord(c) <= 0xDFFF else c for c in encoded)

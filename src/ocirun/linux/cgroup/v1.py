@@ -11,7 +11,7 @@ import os
 import select
 import time
 
-from ocirun.linux.cgroup import settings as setting_list, tree
+from ocirun.linux.cgroup import freezer, settings as setting_list, tree
 from ocirun.linux.cgroup.layout import SYSTEMD, UNIFIED
 
 TYPE_CHECKING = False
@@ -166,14 +166,7 @@ class Cgroup:
 
     def frozen(self) -> bool:
         """Tell whether the cgroup itself, not one above it, was told to freeze."""
-        if "freezer" not in self.paths:
-            return False
-        try:
-            return tree.read(self.paths["freezer"], "freezer.self_freezing") == "1\n"
-        except OSError as error:
-            if error.errno in tree.GONE:
-                return False
-            raise
+        return freezer.is_frozen(self.paths)
 
     def statistics(self) -> "Statistics":
         """Return what the cgroup has used."""

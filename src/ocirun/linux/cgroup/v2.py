@@ -10,7 +10,7 @@ import os
 import select
 import time
 
-from ocirun.linux.cgroup import settings as setting_list, tree
+from ocirun.linux.cgroup import freezer, settings as setting_list, tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -158,12 +158,7 @@ class Cgroup:
 
     def frozen(self) -> bool:
         """Tell whether the cgroup itself, not one above it, was told to freeze."""
-        try:
-            return bool(self.paths) and tree.read(self.path, "cgroup.freeze") == "1\n"
-        except OSError as error:
-            if error.errno in tree.GONE:
-                return False
-            raise
+        return freezer.is_frozen(self.paths)
 
     def statistics(self) -> "Statistics":
         """Return what the cgroup has used."""
