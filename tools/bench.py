@@ -42,6 +42,9 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=30, help="samples of each (default: 30)")
     parser.add_argument(
+        "--crowd", type=int, default=1000, help="containers of the crowd (default: 1000)"
+    )
+    parser.add_argument(
         "--runtime",
         action="append",
         default=[],
@@ -185,6 +188,8 @@ def take_rounds(bench: Bench, options: argparse.Namespace) -> None:
         if sys.stderr.isatty():
             left = (time.monotonic() - began) / (done + 1) * (options.rounds - done - 1)
             print(f"\rround {done + 1}, {left:.0f} s left  ", end="", file=sys.stderr, flush=True)
+    if "exec-crowd" in chosen:
+        bench.crowd(options.crowd, options.rounds)
     if sys.stderr.isatty():
         print(file=sys.stderr)
 

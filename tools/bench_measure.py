@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench_crowd import Crowd
 from bench_runtime import BenchError, Runtime
 
 APART = 0.1
@@ -45,6 +46,12 @@ MEASURES = (
     ),
     Measure("exec", "`exec`, back to back", "ms", "`true` in a running container"),
     Measure("exec-apart", "`exec`, 100 ms apart", "ms", "the same after a pause"),
+    Measure(
+        "exec-crowd",
+        "`exec` in a crowd",
+        "ms",
+        "back to back, while 1,000 other containers wait for their start; only `ocirun`'s own",
+    ),
     Measure("state", "`state`", "ms", "of a running container"),
     Measure("startup", "start-up alone", "ms", "`--version`: what any command costs at least"),
     Measure("python", "of that, Python", "ms", "the bare interpreter with ocirun's flags, `pass`"),
@@ -180,6 +187,14 @@ class Bench:
     def _exec_apart(self, runtime: Runtime) -> None:
         time.sleep(APART)
         self._add("exec-apart", runtime, self._exec_once(runtime))
+
+    def crowd(self, count: int, rounds: int) -> None:
+        """Take the samples among many containers, which would disturb all the others."""
+        ours = [runtime for runtime in self.runtimes if runtime.name == OURS]
+        if ours:
+            with Crowd(ours[0].root, self._bundle, count):
+                for _ in range(rounds):
+                    self._in_a_row("exec-crowd", ours[0], lambda: self._exec_once(ours[0]))
 
     def _state(self, runtime: Runtime) -> None:
         container = self._inside[runtime.name]

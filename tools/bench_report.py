@@ -35,6 +35,7 @@ BUDGETS = (
     _budget("exec-apart", "crun", 0.75),
     _budget("exec", "runc", 0.70),
     _budget("exec", "crun", 1.90),
+    _budget("exec-crowd", OURS, 1.10, "exec"),
     _budget("library-apart", "crun", 0.40, "run-apart"),
     _budget("library", "crun", 0.40, "run"),
     _budget("init", "", 64),
@@ -88,7 +89,9 @@ def _verdicts(figures: Figures) -> Iterator[tuple[str, ...]]:
         ratios = figures.ratios(budget.key, budget.peer, budget.peer_key)
         if ratios:
             met = "yes" if ratios[0] <= budget.limit else "**no**"
-            whom = budget.peer + ("'s `run`" if budget.peer_key != budget.key else "")
+            whom = budget.peer
+            if budget.peer_key != budget.key:
+                whom += "'s `run`" if budget.peer in PEERS else "'s own"
             row = f"{ratios[0]:.2f}", f"{ratios[1]:.2f}", f"≤ {budget.limit:.2f}", met
             yield f"{title}, against {whom}", *row
 

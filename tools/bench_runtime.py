@@ -30,8 +30,8 @@ class Runtime:
         self.name = name
         self.path = path
         self._pid_file = place / f"{name}.pid"
-        self._state = place / f"state-{name}"
-        self._state.mkdir(mode=0o700)
+        self.root = place / f"state-{name}"
+        self.root.mkdir(mode=0o700)
         self._log = os.memfd_create("log")
         self._running: dict[str, int] = {}
         self._number = 0
@@ -43,7 +43,7 @@ class Runtime:
 
     def words(self, *words: str) -> list[str]:
         """Give the whole command line."""
-        return [self.path, "--root", str(self._state), *words]
+        return [self.path, "--root", str(self.root), *words]
 
     def milliseconds(self, *words: str) -> float:
         """Run one command; give the time it took."""
@@ -108,7 +108,7 @@ class Runtime:
             # First this: some wait long for a process that only we can reap.
             os.kill(pid, signal.SIGKILL)
             self.ended(container)
-        for container in os.listdir(self._state):
+        for container in os.listdir(self.root):
             pid = self._spawn(self.words("delete", "--force", container))
             os.waitpid(pid, 0)
 

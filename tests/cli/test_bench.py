@@ -16,7 +16,7 @@ BENCH = Path(__file__).parents[2] / "tools" / "bench.py"
 @pytest.mark.usefixtures("ocirun", "busybox")
 def test_one_round(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, BENCH, "--rounds", "1", "--output", tmp_path],
+        [sys.executable, BENCH, "--rounds", "1", "--crowd", "3", "--output", tmp_path],
         capture_output=True,
         text=True,
         check=False,
