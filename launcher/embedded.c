@@ -17,8 +17,14 @@
 #include <Python.h>
 #include <marshal.h>
 
+#include <stdint.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
 
 /* CPython's own, in the static library; what no header for embedders declares. */
 int _PySignal_Init(int install_signal_handlers);
@@ -31,6 +37,9 @@ __asm__(".pushsection .rodata\n"
         "loader_end:\n"
         ".popsection\n");
 
+/* The linker's: where the program's data are. */
+extern char __data_start[], _end[];
+
 /* Whether the interpreter is the one whose library is linked in, and has had no update. */
 static int is_unchanged(const char *python)
 {
@@ -38,6 +47,19 @@ static int is_unchanged(const char *python)
 
 	return stat(python, &found) == 0 && found.st_size == INTERPRETER_SIZE &&
 	       found.st_mtime == INTERPRETER_TIME;
+}
+
+/*
+ * The start writes to three quarters of the interpreter's data, types and code objects:
+ * one system call instead of three hundred page faults.
+ */
+static void touch_data(void)
+{
+	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	const uintptr_t start = (uintptr_t)__data_start & ~(page - 1);
+
+	/* kernel < 5.14: it is not known, and not needed */
+	(void)madvise((void *)start, (uintptr_t)_end - start, MADV_POPULATE_WRITE);
 }
 
 static int set_paths(PyConfig *config, const char *directory)
@@ -153,7 +175,10 @@ static void start(const char *directory)
 
 void embedded_run(const char *python, const char *directory, int argc, char **argv)
 {
-	if (!is_unchanged(python) || initialize(directory, argc, argv))
+	if (!is_unchanged(python))
+		return;
+	touch_data();
+	if (initialize(directory, argc, argv))
 		return;
 	/* One command makes no garbage worth the search for it. */
 	(void)PyGC_Disable();
