@@ -15,7 +15,7 @@ import _imp
 import builtins
 import marshal
 import sys
-from posix import O_CLOEXEC, O_RDONLY, open as open_, pread, stat
+from posix import O_CLOEXEC, O_RDONLY, close, open as open_, pread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -134,8 +134,9 @@ class Rest:
         if path is None:
             file = f"{self._shared}/{name}{_imp.extension_suffixes()[0]}"
             try:
-                stat(file)
-            except OSError:
+                # Opened, not looked for: the loader does not tell why it could not do so.
+                close(open_(file, O_RDONLY | O_CLOEXEC))
+            except FileNotFoundError:
                 pass
             else:
                 return ModuleSpec(name, self, origin=file)  # type: ignore[arg-type]
