@@ -54,7 +54,12 @@ MEASURES = (
     ),
     Measure("state", "`state`", "ms", "of a running container"),
     Measure("startup", "start-up alone", "ms", "`--version`: what any command costs at least"),
-    Measure("python", "of that, Python", "ms", "the bare interpreter with ocirun's flags, `pass`"),
+    Measure(
+        "python",
+        "Python alone",
+        "ms",
+        "for comparison: the system's interpreter with `-I -S` and no more to do than `pass`",
+    ),
     Measure(
         "library",
         "library, back to back",
