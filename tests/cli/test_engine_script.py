@@ -180,7 +180,7 @@ def end(call: Script, tmp: Path) -> None:
     call("list")
 
 
-def life(call: Script, bundle: Callable[..., Path]) -> None:
+def life(call: Script, bundle: Bundles) -> None:
     """Containers in one go."""
     call("run", "-b", str(bundle("echo", "hi")), "one")
     call("run", "-b", str(bundle("sh", "-c", "exit 7")), "one")
