@@ -42,6 +42,22 @@ def test_what_is_tested_of_the_host_s_cgroups() -> None:
     assert "skipped" not in done.stdout
 
 
+def test_limits() -> None:
+    """Each limit of a config, as on the host; what this kernel has no controller for is skipped."""
+    if not shutil.which("linux.uml"):
+        pytest.skip("user-mode-linux")
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--color=no", "-rs"]
+    done = subprocess.run(
+        [str(TOOL), *words, "tests/cli/test_resources.py"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    skips = [line for line in done.stdout.splitlines() if line.startswith("SKIPPED")]
+    assert all("this kernel's controllers" in line for line in skips), done.stdout
+
+
 @pytest.mark.parametrize("name", CHECKS)
 def test_v2(outcome: dict[str, str], name: str) -> None:
     if outcome[name]:

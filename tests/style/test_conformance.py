@@ -14,6 +14,7 @@ from tests.conformance import PAGE, STATES, Row, functions, never_ran, rows
 from tests.repository import TOP, read
 
 from ocirun.cli import features
+from ocirun.spec import schema
 
 ROWS = rows()
 
@@ -34,6 +35,33 @@ def test_row(row: Row) -> None:
 def test_no_item_twice() -> None:
     items = [row.item for row in ROWS]
     assert {item for item in items if items.count(item) > 1} == set()
+
+
+#: rows of these do not speak for what is below them
+TOO_WIDE = {"process", "mounts", "linux", "hooks", "linux.resources"}
+
+
+def fields(kind: object, path: str) -> Iterator[str]:
+    """Every field that the schema knows, by its path."""
+    if isinstance(kind, list) and isinstance(kind[0], dict):
+        yield from fields(kind[0], f"{path}[]")
+    elif isinstance(kind, dict) and str not in kind and set(kind) - {None}:
+        for name in set(kind) - {None}:
+            yield from fields(kind[name], f"{path}.{name}" if path else name)
+    else:
+        yield path
+
+
+def test_every_field_of_the_schema_has_a_row() -> None:
+    said = {word for row in ROWS for word in re.findall(r"`([^`]+)`", row.item)} - TOO_WIDE
+    said |= {word.replace("hooks.*", f"hooks.{kind}") for word in said for kind in schema.HOOKS}
+    missing = []
+    for path in fields(schema.SPEC, ""):
+        parts = path.split(".")
+        ways = [".".join(parts[:count]) for count in range(1, len(parts) + 1)]
+        if not said & {way for path in ways for way in (path, path.replace("[]", ""))}:
+            missing.append(path)
+    assert missing == []
 
 
 def listed(value: object, path: str = "") -> Iterator[tuple[str, str]]:
