@@ -48,7 +48,7 @@ CASES: dict[str, Case] = {
         ("memory.oom_control", "oom_kill_disable 1"),
         NONE,
     ),
-    "cpu.shares": ({"cpu": {"shares": 2048}}, ("cpu.shares", "2048"), ("cpu.weight", "170")),
+    "cpu.shares": ({"cpu": {"shares": 2048}}, ("cpu.shares", "2048"), ("cpu.weight", "174")),
     "cpu.quota": (
         {"cpu": {"quota": 50000, "period": 200000}},
         ("cpu.cfs_quota_us", "50000"),
@@ -116,7 +116,8 @@ def directory_of(pid: int, controller: str) -> Path:
 
 def place(case: str) -> tuple[str, str]:
     """The file and its content on this host's version."""
-    return CASES[case][HOST.version]
+    _, v1, v2 = CASES[case]
+    return v2 if HOST.version == 2 else v1
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if HOST.version and place(case) != NONE])
