@@ -214,6 +214,17 @@ def test_config(command: "Command", bundle: "Bundles", name: str, word: str, wha
     refused(command(*word.split(), "--bundle", str(path), name), *words)
 
 
+@pytest.mark.skipif(not os.path.isdir("/sys/fs/cgroup/devices"), reason="devices of cgroup v1")
+def test_device_rules_that_the_kernel_cannot_hold(
+    command: "Command", bundle: "Bundles", name: str
+) -> None:
+    rules = [{"allow": True, "type": "c", "access": "rw"}]
+    rules.append({"allow": False, "type": "c", "major": 1, "minor": 3, "access": "rw"})
+    path = bundle("true", change=put(linux__resources__devices=rules))
+    done = command("create", "--bundle", str(path), name)
+    refused(done, "set linux.resources.devices: cannot take c 1:3 rw out of a wider rule")
+
+
 def test_root_is_a_link(command: "Command", bundle: "Bundles", name: str) -> None:
     path = bundle("true", change=put(root__path="link"))
     (path / "link").symlink_to(bundle.rootfs)

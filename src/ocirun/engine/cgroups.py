@@ -110,10 +110,13 @@ def _apply(cgroup: "Cgroup", linux: "Linux", *, rootless: bool) -> None:
     rules = resources.device_rules(linux)
     try:
         cgroup.allow_devices(rules)
-    except OSError:
+    except OSError as error:
         # An ordinary user cannot make device nodes anyway.
         if not rootless:
-            raise
+            file = f"{error.filename}: " if error.filename else ""
+            raise KernelError(
+                f"set linux.resources.devices: {file}{(error.strerror or '').lower()}"
+            ) from error
 
 
 def limit_processes(cgroup: "Cgroup", linux: "Linux") -> None:

@@ -34,11 +34,11 @@ ATTRIBUTES = {
     "nodiratime": (NODIRATIME, 0),
     "diratime": (0, NODIRATIME),
     "noatime": (NOATIME, ATIME),
-    "atime": (RELATIME, ATIME),
+    "atime": (0, NOATIME),
     "relatime": (RELATIME, ATIME),
-    "norelatime": (RELATIME, ATIME),
+    "norelatime": (0, 0),
     "strictatime": (STRICTATIME, ATIME),
-    "nostrictatime": (RELATIME, ATIME),
+    "nostrictatime": (0, STRICTATIME),
     "nosymfollow": (NOSYMFOLLOW, 0),
     "symfollow": (0, NOSYMFOLLOW),
 }
@@ -129,5 +129,8 @@ class Options:
             new, old = ATTRIBUTES[word[1:]]
             self.recursive_set = self.recursive_set & ~old | new
             self.recursive_clear = self.recursive_clear & ~new | old
+            if word.endswith("atime") and not word.endswith("diratime"):
+                # mount_setattr(2): access times are one value, replaced as a whole.
+                self.recursive_clear |= ATIME
         elif word not in WITHOUT_EFFECT:
             self.data.append(word)
