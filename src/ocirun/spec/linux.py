@@ -11,6 +11,8 @@ from ocirun.spec.shape import require_absolute, unexpected
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Literal
+
     from ocirun.spec.model import (
         BlockIo,
         Device,
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     )
 
 RARE = frozenset(("intelRdt", "memoryPolicy", "netDevices", "timeOffsets"))
+# The kernel's MKDEV(): what is above becomes another device.
+MAJORS, MINORS = 1 << 12, 1 << 20
 # seccomp(2): only these return data to the caller or the tracer.
 ACTIONS_WITH_ERRNO = ("SCMP_ACT_ERRNO", "SCMP_ACT_TRACE")
 
@@ -97,9 +101,17 @@ def _check_devices(devices: "list[Device]") -> None:
         path = f"linux.devices[{index}]"
         require_absolute(device["path"], f"{path}.path")
         if device["type"] != "p":
-            for field in ("major", "minor"):
-                if field not in device:
-                    raise SpecError(f"{path}.{field}: required, but missing")
+            _check_number(device, "major", MAJORS, path)
+            _check_number(device, "minor", MINORS, path)
+
+
+def _check_number(
+    device: "Device", field: "Literal['major', 'minor']", most: int, path: str
+) -> None:
+    if field not in device:
+        raise SpecError(f"{path}.{field}: required, but missing")
+    if not 0 <= device[field] < most:
+        raise unexpected(device[field], f"an integer between 0 and {most - 1}", f"{path}.{field}")
 
 
 def _check_seccomp(seccomp: "Seccomp") -> None:

@@ -49,6 +49,16 @@ REFUSED = [
     ("devices", [{**DEVICE, "major": None}], "devices[0].major: required, but missing"),
     (
         "devices",
+        [{**DEVICE, "major": 4096}],
+        "devices[0].major: expected an integer between 0 and 4095, found 4096",
+    ),
+    (
+        "devices",
+        [{**DEVICE, "minor": -1}],
+        "devices[0].minor: expected an integer between 0 and 1048575, found -1",
+    ),
+    (
+        "devices",
         [{"type": "b", "path": "/x", "major": 1}],
         "devices[0].minor: required, but missing",
     ),
