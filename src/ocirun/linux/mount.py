@@ -60,7 +60,7 @@ SUPERBLOCK = frozenset(
 )
 
 #: accepted, and nothing to do: the default, or what only mount(8) itself looks at
-WITHOUT_EFFECT = frozenset(("defaults", "loud", "silent", "iversion", "noiversion", "remount"))
+WITHOUT_EFFECT = frozenset(("", "defaults", "loud", "silent", "iversion", "noiversion", "remount"))
 
 
 class Options:
@@ -126,11 +126,14 @@ class Options:
         elif word in ("idmap", "ridmap") or word.startswith(("idmap=", "ridmap=")):
             self.idmap = word
         elif word[:1] == "r" and word[1:] in ATTRIBUTES:
-            new, old = ATTRIBUTES[word[1:]]
-            self.recursive_set = self.recursive_set & ~old | new
-            self.recursive_clear = self.recursive_clear & ~new | old
-            if word.endswith("atime") and not word.endswith("diratime"):
-                # mount_setattr(2): access times are one value, replaced as a whole.
-                self.recursive_clear |= ATIME
+            self._take_recursive(word[1:])
         elif word not in WITHOUT_EFFECT:
             self.data.append(word)
+
+    def _take_recursive(self, word: str) -> None:
+        new, old = ATTRIBUTES[word]
+        self.recursive_set = self.recursive_set & ~old | new
+        self.recursive_clear = self.recursive_clear & ~new | old
+        if word.endswith("atime") and not word.endswith("diratime"):
+            # mount_setattr(2): access times are one value, replaced as a whole.
+            self.recursive_clear |= ATIME

@@ -33,3 +33,9 @@ def test_access_times_alone_are_cleared_recursively() -> None:
     for word in ("ratime", "rnorelatime", "rnostrictatime", "rrelatime"):
         options = Options([word])
         assert (options.recursive_set, options.recursive_clear) == (0, ATIME)
+
+
+def test_an_empty_word_is_nothing() -> None:
+    # An engine that joins and splits lists of options makes one of an empty list.
+    options = Options(["bind", ""])
+    assert (options.bind, options.data) == (True, [])
