@@ -57,4 +57,4 @@ class Limits:
                 value += f" hca_handle={rdma['hcaHandles']}"
             if "hcaObjects" in rdma:
                 value += f" hca_object={rdma['hcaObjects']}"
-            self.add("rdma.max", value, f"rdma.{device}")
+            self.add("rdma.max", value, f'rdma["{device}"]')

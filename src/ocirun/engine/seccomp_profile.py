@@ -160,18 +160,19 @@ def _default(section: "Seccomp") -> int:
         raise SpecError(
             "linux.seccomp.defaultAction: SCMP_ACT_NOTIFY cannot be used as the default action"
         )
-    return _action(name, section.get("defaultErrnoRet"), "linux.seccomp.defaultAction")
+    fields = ("linux.seccomp.defaultAction", "linux.seccomp.defaultErrnoRet")
+    return _action(name, section.get("defaultErrnoRet"), fields)
 
 
-def _action(name: str, errno_ret: "int | None", field: str) -> int:
+def _action(name: str, errno_ret: "int | None", fields: tuple[str, str]) -> int:
     try:
         value, _ = ACTIONS[name]
     except KeyError:
-        raise SpecError(f"{field}: {name!r} is not a seccomp action") from None
+        raise SpecError(f"{fields[0]}: {name!r} is not a seccomp action") from None
     if value not in _MAX_DATA or errno_ret is None:
         return value | (EPERM if value in _MAX_DATA else 0)
     if not 0 <= errno_ret <= _MAX_DATA[value]:
-        raise SpecError(f"{field}: errno {errno_ret}: {name} takes 0 to {_MAX_DATA[value]}")
+        raise SpecError(f"{fields[1]}: {errno_ret}: {name} takes 0 to {_MAX_DATA[value]}")
     return value | errno_ret
 
 
@@ -179,7 +180,8 @@ def _rules(section: "Seccomp") -> "list[Rule]":
     rules: list[Rule] = []
     for place, syscall in enumerate(section.get("syscalls") or ()):
         field = f"linux.seccomp.syscalls[{place}]"
-        action = _action(syscall.get("action", ""), syscall.get("errnoRet"), f"{field}.action")
+        fields = (f"{field}.action", f"{field}.errnoRet")
+        action = _action(syscall.get("action", ""), syscall.get("errnoRet"), fields)
         arguments = [
             _argument(argument, f"{field}.args[{number}]")
             for number, argument in enumerate(syscall.get("args") or ())
