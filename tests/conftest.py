@@ -21,7 +21,7 @@ TOP = Path(__file__).parents[1]
 PR_SET_CHILD_SUBREAPER = 36
 
 #: tests below these directories are watched for leaks
-WATCHED = ("cli", "engine", "style")
+WATCHED = ("cli", "engine", "peer", "style")
 
 _numbers = itertools.count(1)
 
