@@ -38,6 +38,5 @@ def mount_options() -> set[str]:
     """Gather the words that a mount can have, but for those that its filesystem takes."""
     recursive = {f"r{word}" for word in mount.ATTRIBUTES}
     others = {"bind", "rbind", "idmap", "ridmap", "tmpcopyup"}
-    return {*mount.ATTRIBUTES, *mount.PROPAGATION, *mount.SUPERBLOCK, *mount.WITHOUT_EFFECT} | (
-        recursive | others
-    )
+    plain = {*mount.ATTRIBUTES, *mount.PROPAGATION, *mount.SUPERBLOCK, *mount.WITHOUT_EFFECT}
+    return (plain | recursive | others) - {""}

@@ -75,7 +75,7 @@ def test_an_errno_that_the_kernel_cannot_return() -> None:
     section: Seccomp = {"defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 4095}
     assert "defaultErrnoRet: 4095: " in refusal(section)
     section = {"defaultAction": "SCMP_ACT_TRACE", "defaultErrnoRet": 65536}
-    assert "errnoRet: 65536: " in refusal(section)
+    assert "ErrnoRet: 65536: " in refusal(section)
 
 
 def test_an_unknown_operator() -> None:
