@@ -129,6 +129,27 @@ PyObject *linux_setns(PyObject *module, PyObject *args)
 	Py_RETURN_NONE;
 }
 
+PyObject *linux_mount(PyObject *module, PyObject *args)
+{
+	PyObject *source, *target = NULL;
+	unsigned long flags;
+	int result;
+
+	(void)module;
+	if (!PyArg_ParseTuple(args, "O&O&k", PyUnicode_FSConverter, &source, PyUnicode_FSConverter,
+	                      &target, &flags))
+		return NULL;
+	result = (int)syscall(SYS_mount, PyBytes_AsString(source), PyBytes_AsString(target), NULL,
+	                      flags, NULL);
+	if (result)
+		PyErr_SetFromErrnoWithFilenameObjects(PyExc_OSError, source, target);
+	Py_DECREF(source);
+	Py_DECREF(target);
+	if (result)
+		return NULL;
+	Py_RETURN_NONE;
+}
+
 PyObject *linux_umount2(PyObject *module, PyObject *args)
 {
 	PyObject *path;

@@ -20,6 +20,7 @@ static PyMethodDef methods[] = {
 	{ "prlimit", linux_prlimit, METH_VARARGS, "prlimit(pid, resource, soft, hard)" },
 	{ "unshare", linux_unshare, METH_VARARGS, "unshare(flags)" },
 	{ "setns", linux_setns, METH_VARARGS, "setns(fd, flags)" },
+	{ "mount", linux_mount, METH_VARARGS, "mount(source, target, flags)" },
 	{ "umount2", linux_umount2, METH_VARARGS, "umount2(path, flags)" },
 	{ "socket_in", linux_socket_in, METH_VARARGS,
 	  "socket_in(netns_fd, family, type, protocol) -> fd, close-on-exec\n\n"

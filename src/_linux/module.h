@@ -21,6 +21,7 @@ PyObject *linux_prctl(PyObject *module, PyObject *args);
 PyObject *linux_prlimit(PyObject *module, PyObject *args);
 PyObject *linux_unshare(PyObject *module, PyObject *args);
 PyObject *linux_setns(PyObject *module, PyObject *args);
+PyObject *linux_mount(PyObject *module, PyObject *args);
 PyObject *linux_umount2(PyObject *module, PyObject *args);
 PyObject *linux_socket_in(PyObject *module, PyObject *args);
 

@@ -107,13 +107,6 @@ def test_wrong_command_lines(command: "Command", words: list[str], text: str) ->
     assert text in done.stderr
 
 
-@pytest.mark.parametrize("name", ["checkpoint", "restore"])
-def test_what_is_not_there_yet(command: "Command", name: str) -> None:
-    done = command(name, "ID")
-    assert done.returncode == 1
-    assert done.stderr == f"ocirun: error: {name} is not implemented yet\n"
-
-
 def test_systemd_cgroup_is_refused_where_it_matters(command: "Command") -> None:
     done = command("--systemd-cgroup", "create", "ID")
     assert done.returncode == 1

@@ -20,7 +20,10 @@ def invoke(_: "Call") -> int:
 def document() -> dict[str, object]:
     """Gather the document; it says what ocirun can do, not what this host allows."""
     return features.document(
-        mount_options=mount_options(), capabilities=capability.NAMES, seccomp=_seccomp()
+        mount_options=mount_options(),
+        capabilities=capability.NAMES,
+        seccomp=_seccomp(),
+        annotations={"org.opencontainers.runc.checkpoint.enabled": "true"},
     )
 
 

@@ -313,6 +313,8 @@ class Creation:
             from ocirun.engine import terminal
 
             terminal.send_process(self.request.pidfd_socket, self.state.pid, "standard")
+        if not self.spec["process"].get("terminal"):
+            self.state.descriptors = [os.readlink(f"/proc/self/fd/{fd}") for fd in range(3)]
         self.state.creating = False
         self.state.save()
         if self.request.pid_file:

@@ -62,6 +62,11 @@ def _start(creation: Creation) -> None:
 def _stay(creation: Creation, foreground: "Foreground", *, keep: bool) -> int:
     foreground.take(creation.state.pid, creation.terminal_fd)
     _start(creation)
+    return wait(creation, foreground, keep=keep)
+
+
+def wait(creation: Creation, foreground: "Foreground", *, keep: bool) -> int:
+    """Wait for the end of what runs now, and remove the container; give its exit code."""
     creation.release()
     # Now and not after its end: the container runs meanwhile.
     from ocirun.engine import delete

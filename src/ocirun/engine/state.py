@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         cgroupsMade: list[str]
         hooks: Hooks
         lastOperation: int
+        descriptors: list[str]
 
 
 VERSION = 1
@@ -69,7 +70,8 @@ _FIELDS = (
     ("hooks", dict),
 )
 # Those that a record of an earlier release lacks, and what they are then.
-_LATER: "tuple[tuple[str, int], ...]" = (("lastOperation", -1), ("noNewKeyring", False))
+_NONE: list[str] = []
+_LATER = (("lastOperation", -1), ("noNewKeyring", False), ("descriptors", _NONE))
 
 
 def check_id(container_id: str) -> None:
@@ -91,6 +93,7 @@ class State:
         "cgroups_made",
         "created",
         "creating",
+        "descriptors",
         "directory",
         "hooks",
         "host_mounts",
@@ -133,6 +136,7 @@ class State:
         self.hooks: Hooks = {}
         #: the place of EXEC in the plan, by which the reports of the others are known; or -1
         self.last_operation = -1
+        self.descriptors: list[str] = []  # the standard ones that the first process got
 
     def save(self) -> None:
         """Write state.json so that a reader sees the old or the new one, never half of it."""
@@ -156,6 +160,7 @@ class State:
             "cgroupsMade": self.cgroups_made,
             "hooks": self.hooks,
             "lastOperation": self.last_operation,
+            "descriptors": self.descriptors,
         }
         _write(self.directory, "state.json", encode.dumps(document).encode())
 
@@ -323,6 +328,7 @@ def _from_document(directory: str, document: "dict[str, object]") -> State:
     state.cgroups_made = found["cgroupsMade"]
     state.hooks = found["hooks"]
     state.last_operation = found["lastOperation"]
+    state.descriptors = found["descriptors"]
     return state
 
 

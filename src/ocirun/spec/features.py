@@ -24,7 +24,7 @@ HOOKS = (
 )
 # Annotations in a config.json by which whoever wrote it changes more than the
 # container; a trailing dot makes a prefix.
-UNSAFE_ANNOTATIONS: tuple[str, ...] = ()
+UNSAFE_ANNOTATIONS: tuple[str, ...] = ("org.criu.config",)
 
 NAMESPACES = ("cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts")
 CGROUP = {"v1": True, "v2": True, "systemd": False, "systemdUser": False, "rdma": True}
