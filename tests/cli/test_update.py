@@ -200,9 +200,16 @@ def test_bad_documents(limited: Limited, document: object, said: tuple[str, ...]
 
 
 def test_an_unknown_resource_is_told(limited: Limited) -> None:
-    done = limited.update_from_stdin({"CPU": {}})
+    done = limited.update_from_stdin({"GPU": {}})
     assert done.returncode == 0
-    assert "CPU is ignored" in done.stderr
+    assert "GPU is ignored" in done.stderr
+
+
+def test_keys_in_another_case(limited: Limited) -> None:
+    """As runc takes them; see src/ocirun/spec/spelling.py."""
+    done = limited.update_from_stdin({"Devices": [{}], "PIDs": {"Limit": 33}})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert limited.read("pids.max") == "33"
 
 
 def test_paused_stays_paused(limited: Limited) -> None:

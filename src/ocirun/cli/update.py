@@ -45,11 +45,12 @@ def invoke(call: "Call") -> int:
     """Change the limits."""
     file = call.options.text("resources")
     document = read_file(file) if file else from_flags(call.options)
-    for name in sorted(document.keys() - schema.RESOURCES.keys()):
-        call.journal.warning(f"{file}: {name} is ignored: no resource has this name")
     # Not looked at: they cannot be changed, but engines send them along.
-    document.pop("devices", None)
+    for name in [name for name in document if name.lower() == "devices"]:
+        del document[name]
     wanted = validate.validate_resources(document)
+    for name in sorted(wanted.keys() - schema.RESOURCES.keys()):
+        call.journal.warning(f"{file}: {name} is ignored: no resource has this name")
     schemas = (call.options.text("l3-cache-schema"), call.options.text("mem-bw-schema"))
     update.update(call.root(), call.id, wanted, call.journal.warning, schemas)
     return 0

@@ -16,7 +16,10 @@ SIZE_MAX = 16 * 1024 * 1024
 
 
 def read_config(bundle: str, config: str = "") -> tuple["Spec", bytes]:
-    """Read and check config.json, or another file; give it parsed, and the bytes as they were."""
+    """Read and check config.json, or another file; give it parsed, and the bytes to keep.
+
+    Those are as they were, unless the check changed something: who reads them later checks no more.
+    """
     try:
         bundle.encode()
     except UnicodeEncodeError:
@@ -46,7 +49,18 @@ def read_config(bundle: str, config: str = "") -> tuple["Spec", bytes]:
         data = _read_all(fd, path)
     finally:
         os.close(fd)
-    return validate.validate(load.parse(data, path)), data
+    document = load.parse(data, path)
+    spec = validate.validate(document)
+    if spec is not document or b"null" in data:
+        from ocirun.spec import encode
+
+        try:
+            data = encode.dumps(spec).encode()
+        except ValueError:  # 1e999, in a field that nobody reads
+            raise SpecError(
+                f"parse {path}: a number is too large", "the limit is 1.8e308"
+            ) from None
+    return spec, data
 
 
 def read_file(path: str) -> bytes:

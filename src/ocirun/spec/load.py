@@ -34,9 +34,7 @@ class _Context:
     parse_constant = staticmethod(_refuse_constant)
 
 
-# A key twice: the last one wins.  Keys match exactly: Go's decoder also takes
-# "ociversion" for "ociVersion", but the spec knows only its own spelling, and
-# a guess here would let two readers of one file see different containers.
+# A key twice: the last one wins.
 def parse(data: bytes, name: str) -> "dict[str, object]":
     """Decode one JSON object; `name` is the file's name for the error message."""
     value: object = None

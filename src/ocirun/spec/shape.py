@@ -3,8 +3,8 @@
 
 Unknown fields are ignored (config.md, Extensibility).  A field that is null
 counts as absent, as it does for every tool written in Go, and is dropped from
-the document: nobody below meets None where the types promise a value.
-Nothing here knows what a field means.
+the document: nobody below meets None where the types promise a value.  Go takes
+keys in any case, too: see spelling.py.  Nothing here knows what a field means.
 """
 
 from ocirun.errors import SpecError
@@ -14,9 +14,23 @@ if TYPE_CHECKING:
     from ocirun.spec.schema import Kind
 
 
-def check(value: object, kind: "Kind", path: str) -> None:
-    """Raise SpecError, naming the field by its path, unless the value is of the kind."""
-    CHECKS[type(kind)](value, kind, path, "")
+class _OtherSpelling(Exception):  # noqa: N818 - no error: it leads to another reading
+    """A key differs from one that is known by upper and lower case alone."""
+
+
+def check(value: object, kind: "Kind", path: str) -> object:
+    """Raise SpecError, naming the field by its path, unless the value is of the kind.
+
+    The same object comes back, but for keys in another case: then a copy with the right ones.
+    """
+    try:
+        CHECKS[type(kind)](value, kind, path, "")
+    except _OtherSpelling:
+        from ocirun.spec import spelling
+
+        value = spelling.corrected(value, kind, path)
+        CHECKS[type(kind)](value, kind, path, "")
+    return value
 
 
 # Each check gets the path of the parent and the last step apart: joined only for an error.
@@ -74,6 +88,8 @@ def _check_object(value: object, kind: "Kind", path: str, step: str) -> None:
         field = kind.get(name)
         if field is not None:
             CHECKS[type(field)](item, field, path, name)
+        elif name.lower() in [known.lower() for known in kind if type(known) is str]:
+            raise _OtherSpelling
     required = kind.get(None, ())
     assert type(required) is tuple
     for name in required:

@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 def validate(document: "dict[str, object]") -> "Spec":
     """Check config.json; the same object comes back, typed, its null fields dropped.
 
+    If keys were in another case than the spec's, it is a copy (see spelling.py).
+
     `process` may be absent: only start needs it (config.md, Process).
     """
     from ocirun.spec import linux  # not for exec
 
-    check(document, schema.SPEC, "")
-    spec: Spec = document  # type: ignore[assignment] # that is what check() established
+    # check() establishes the type.
+    spec: Spec = check(document, schema.SPEC, "")  # type: ignore[assignment]
     check_version(spec["ociVersion"], "ociVersion")
     if "root" not in spec:
         raise SpecError("root: required, but missing")
@@ -45,8 +47,8 @@ def validate(document: "dict[str, object]") -> "Spec":
 
 def validate_process(document: "dict[str, object]") -> "Process":
     """Check the document of `exec --process`."""
-    check(document, schema.PROCESS, "")
-    wanted: Process = document  # type: ignore[assignment] # that is what check() established
+    # check() establishes the type.
+    wanted: Process = check(document, schema.PROCESS, "")  # type: ignore[assignment]
     _check_process(wanted, "")
     return wanted
 
@@ -55,8 +57,8 @@ def validate_resources(document: "dict[str, object]") -> "Resources":
     """Check the document of `update --resources`."""
     from ocirun.spec import linux
 
-    check(document, schema.RESOURCES, "")
-    wanted: Resources = document  # type: ignore[assignment] # that is what check() established
+    # check() establishes the type.
+    wanted: Resources = check(document, schema.RESOURCES, "")  # type: ignore[assignment]
     linux.check_resources(wanted, "")
     return wanted
 

@@ -25,6 +25,27 @@ def test_config(bundle: Path, document: Spec) -> None:
     assert data == (bundle / "config.json").read_bytes()
 
 
+@pytest.mark.parametrize(
+    ("old", "new"), [('"readonly"', '"ReadOnly"'), ('"root"', '"hooks": null, "root"')]
+)
+def test_what_is_kept_needs_no_second_check(
+    bundle: Path, document: Spec, old: str, new: str
+) -> None:
+    text = json.dumps({**document, "root": {"path": "rootfs", "readonly": True}})
+    assert old in text
+    (bundle / "config.json").write_text(text.replace(old, new))
+    spec, data = bundles.read_config(str(bundle))
+    assert spec["root"] == {"path": "rootfs", "readonly": True}
+    assert "hooks" not in spec
+    assert json.loads(data) == spec
+
+
+def test_number_that_cannot_be_written_again(bundle: Path, document: Spec) -> None:
+    text = json.dumps({**document, "hooks": None, "more": 1}).replace('"more": 1', '"more": 1e999')
+    (bundle / "config.json").write_text(text)
+    assert refusal(bundle).endswith("config.json: a number is too large")
+
+
 def refusal(bundle: Path | str) -> str:
     with pytest.raises((SpecError, KernelError)) as raised:
         bundles.read_config(str(bundle))
