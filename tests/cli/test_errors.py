@@ -134,31 +134,41 @@ CONFIGS: dict[str, tuple["Change", tuple[str, ...]]] = {
     ),
     "mount source": (
         _mount("/mnt", "bind", "/none", "bind"),
-        ("mounts[7]: bind /none at /mnt: no such file or directory", "on the host"),
+        (
+            'mounts[7]: error mounting "/none" to rootfs at "/mnt": ',
+            "bind /none: no such file or directory (the source of a mount has to exist on the host",
+        ),
     ),
     "mount type": (
         _mount("/mnt", "nofs", "nofs"),
-        ("mounts[7]: ", "nofs at /mnt: no such device", "/proc/filesystems"),
+        (
+            'mounts[7]: error mounting "nofs" to rootfs at "/mnt": ',
+            "nofs: no such device",
+            "/proc/filesystems",
+        ),
     ),
     "mount option": (
         _mount("/mnt", "tmpfs", "tmpfs", "fly"),
-        ("mounts[7]: set the mount option fly at /mnt: ", "(tmpfs: Unknown parameter 'fly')"),
+        (
+            'error mounting "tmpfs" to rootfs at "/mnt": set the mount option fly: ',
+            "(tmpfs: Unknown parameter 'fly')",
+        ),
     ),
     "a file on a directory": (
         _mount("/etc", "bind", "/etc/passwd", "bind"),
-        ("mounts[7]: attach the mount at /etc: not a directory", "a file on a file"),
+        ('to rootfs at "/etc": attach the mount: not a directory', "a file on a file"),
     ),
     "a directory on a file": (
         _mount("/etc/passwd", "bind", "/etc", "bind"),
-        ("mounts[7]: attach the mount at /etc/passwd: not a directory", "a file on a file"),
+        ('to rootfs at "/etc/passwd": attach the mount: not a directory', "a file on a file"),
     ),
     "a filesystem on a file": (
         _mount("/etc/passwd", "tmpfs", "tmpfs"),
-        ("mounts[7]: attach the mount at /etc/passwd: not a directory", "a file on a file"),
+        ('to rootfs at "/etc/passwd": attach the mount: not a directory', "a file on a file"),
     ),
     "mount below a file": (
         _mount("/etc/passwd/x", "tmpfs", "tmpfs"),
-        ("mounts[7]: make the mount point /etc/passwd/x: not a directory",),
+        ('"/etc/passwd/x": make the mount point /etc/passwd/x: not a directory',),
     ),
     "cgroup": (
         put(linux__cgroupsPath="/a\nb"),

@@ -127,4 +127,9 @@ def test_all_else_in_proc_may_not(
     if kind == "tmpfs":
         entry = {"destination": where, "type": "tmpfs"}
     done = command("run", "-b", str(bundle("true", change=append(mounts=entry))), name)
-    refused(done, "mounts[7]: make the mount point", "entries of /proc cannot be mounted over")
+    refused(
+        done,
+        "mounts[7]: error mounting ",
+        "make the mount point",
+        "entries of /proc cannot be mounted over",
+    )

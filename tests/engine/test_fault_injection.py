@@ -16,7 +16,7 @@ import pytest
 from tests import leak
 from tests.engine.everything import Place, wait_for
 
-from ocirun.engine import answers, delete, start, wire, words
+from ocirun.engine import answers, delete, failure, start, wire
 from ocirun.engine.create import Creation, create
 from ocirun.engine.request import Request
 from ocirun.engine.run import run
@@ -35,7 +35,7 @@ def wrong_message(operations: list[wire.Operation], index: int, message: str) ->
     elif operation.name == "HOOK":
         wanted = f"hook #0: {operation.args[0]!s}"
     else:
-        wanted = f"{operation.field}: {words.describe(operations, index)}"
+        wanted = f"{operation.field}: {failure.describe(operations, index)}"
     return "" if wanted in message else message
 
 

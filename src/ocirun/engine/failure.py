@@ -152,10 +152,14 @@ def _failed_hook(operation: "Operation", message: "Message") -> KernelError:
 
 
 def describe(operations: "list[Operation]", index: int) -> str:
-    """Say what an operation does, and to what."""
+    """Say what an operation does, and to what; of a mount, in the words that engines know."""
     from ocirun.engine import words
 
-    return words.describe(operations, index)
+    operation = operations[index]
+    mounting = words.mounting(operations, operation.field) if _is_mount(operation) else ""
+    if not mounting:
+        return words.describe(operations, index)
+    return f"error mounting {mounting}: {words.alone(operation)}"
 
 
 def _is_mount(operation: "Operation") -> bool:

@@ -80,12 +80,33 @@ _AT_TARGET = ("FSOPEN", "FSCONFIG", "FSMOUNT", "SETATTR", "ATTACH", "OPEN_TREE",
 def describe(operations: "list[Operation]", index: int) -> str:
     """Say what the operation does, and to what."""
     operation = operations[index]
-    words = _WORDS[operation.name].format(*(_readable(arg) for arg in operation.args))
     if operation.name in _AT_TARGET and operation.field.startswith("mounts["):
-        for other in operations:
-            if other.name == "TARGET" and other.field == operation.field:
-                return f"{words} at {_readable(other.args[2])}"
-    return words
+        where = _first(operations, operation.field, "TARGET", 2)
+        if where is not None:
+            return f"{alone(operation)} at {where}"
+    return alone(operation)
+
+
+def alone(operation: "Operation") -> str:
+    """Say what the operation does, without looking at the others."""
+    return _WORDS[operation.name].format(*(_readable(arg) for arg in operation.args))
+
+
+def mounting(operations: "list[Operation]", field: str) -> str:
+    """Say of an entry of `mounts` what goes where, if its operations tell."""
+    source = _first(operations, field, "FSCONFIG", 2)
+    for name in ("SOURCE", "OPEN", "OPEN_TREE"):
+        source = _first(operations, field, name, 1) if source is None else source
+    where = _first(operations, field, "TARGET", 2)
+    return "" if None in (source, where) else f'"{source}" to rootfs at "{where}"'
+
+
+def _first(operations: "list[Operation]", field: str, name: str, number: int) -> object:
+    """Give an argument of the first operation of this name that a field asked for."""
+    for operation in operations:
+        if operation.name == name and operation.field == field:
+            return _readable(operation.args[number])
+    return None
 
 
 def _readable(value: "Argument") -> object:

@@ -32,11 +32,33 @@ def test_the_pattern(plan: Plan) -> None:
 
 
 def test_what_the_filesystem_says() -> None:
-    plan = one("mounts[0]", "FSCONFIG", 1, "size", "x")
+    plan = one("linux.maskedPaths", "FSCONFIG", 1, "size", "x")
     error = explain(plan, errno.EINVAL, "e tmpfs: Bad value for 'size'\n")
     assert error.message == (
-        "mounts[0]: set the mount option size: invalid argument (tmpfs: Bad value for 'size')"
+        "linux.maskedPaths: set the mount option size: invalid argument"
+        " (tmpfs: Bad value for 'size')"
     )
+
+
+def test_of_a_mount_what_goes_where(plan: Plan) -> None:
+    """Engines, and who reads their logs, look for these very words."""
+    plan.field = "mounts[1]"
+    plan.add("OPEN_TREE", 1, "/src", 0)
+    plan.add("TARGET", 2, 0, "/dst", 1, 0)
+    plan.add("SETATTR", 1, 0, 0, 0, 0, 0)
+    plan.field = "mounts[2]"
+    plan.add("TARGET", 2, 0, "/other", 1, 0)
+    plan.add("FSCONFIG", 1, "source", "name")
+    said = 'error mounting "/src" to rootfs at "/dst"'
+    other = 'error mounting "name" to rootfs at "/other"'
+    messages = [explain(plan, errno.EPERM, index=index).message for index in range(5)]
+    assert messages == [
+        f"mounts[1]: {said}: bind /src: operation not permitted",
+        f"mounts[1]: {said}: make the mount point /dst: operation not permitted",
+        f"mounts[1]: {said}: set mount attributes: operation not permitted",
+        f"mounts[2]: {other}: make the mount point /other: operation not permitted",
+        f"mounts[2]: {other}: set the mount option source: operation not permitted",
+    ]
 
 
 @pytest.mark.parametrize("index", [-1, 1, 1 << 31])
