@@ -23,7 +23,9 @@ the command. The first argument ends them for create, exec, kill, ps and run."""
 
 #: what the summary of a command leaves out
 MORE = {
-    "checkpoint": "The processes are saved by criu(8), and end unless --leave-running is given.",
+    "checkpoint": "The processes are saved by criu(8), and end unless --leave-running is given."
+    " The settings of /etc/criu/ocirun.conf, else of /etc/criu/runc.conf, win over the flags; the"
+    " annotation org.criu.config of config.json names another file, or none.",
     "completion": "SHELL is bash, fish or zsh. The first line of the script says where to put it.",
     "create": "The program waits for ocirun-start(8). A terminal (process.terminal) needs"
     " --console-socket. When this fails, all that was made is taken back.",

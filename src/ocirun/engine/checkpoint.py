@@ -3,6 +3,7 @@
 
 import os
 import stat
+from fcntl import LOCK_EX, LOCK_UN, flock
 
 from ocirun._linux import openat2
 from ocirun.engine import criu as jobs, delete, kill, state as states, status
@@ -39,19 +40,29 @@ def checkpoint(root: str, container_id: str, job: "Job", warn: "Callable[[str], 
             job.require("lazy_pages", "lazy pages")
         jobs.make_directory(job.images)
         there = set(os.listdir(job.images))
+        if job.switches.get("lazy_pages"):
+            # Criu serves pages for as long as somebody may want one: others can act meanwhile.
+            flock(lock, LOCK_UN)
         try:
             _dump(state, job)
         except BaseException:
             _discard(job.images, there)
             raise
         if not job.pre_dump and not job.switches.get("leave_running"):
-            try:
-                delete.destroy(state, warn)
-            except OcirunError as error:
-                warn(error.message)
+            flock(lock, LOCK_EX)
+            _remove(state, lock, warn)
     finally:
         job.close()
         os.close(lock)
+
+
+def _remove(state: "State", lock: int, warn: "Callable[[str], None]") -> None:
+    if not os.fstat(lock).st_nlink:
+        return  # somebody was faster
+    try:
+        delete.destroy(state, warn)
+    except OcirunError as error:
+        warn(error.message)
 
 
 def _discard(images: str, there: set[str]) -> None:

@@ -106,10 +106,14 @@ class Creation:
         self.seccomp = self._compile_seccomp()
         self.namespaces = Namespaces(self.spec.get("linux", {}).get("namespaces", []))
         check_mounts(self.spec, self.namespaces)
+        self._check_host()
+
+    def _check_host(self) -> None:
+        """Look for what the config asks of the host, before anything is made."""
         if not _RARE.isdisjoint(self.spec.get("linux", {})):
             from ocirun.engine import rare
 
-            rare.check(self.spec["linux"], request)
+            rare.check(self.spec["linux"], self.request)
 
     def _check_labels(self) -> None:
         process = self.spec["process"]

@@ -17,14 +17,18 @@ from ocirun.errors import KernelError, OcirunError, SpecError
 from ocirun.linux import criu
 from ocirun.linux.cgroup import layout
 from ocirun.linux.mount import MS_REC, MS_SLAVE
+from ocirun.spec import encode, load
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ocirun.engine.criu import Job
     from ocirun.engine.request import Request
     from ocirun.linux.criu import Value
+    from ocirun.spec.model import Spec
 
 _LOG = "restore.log"
+#: the index of lo, which is the first device of every namespace
+_LOOPBACK = 1
 _CLONE_NEWNS = 0x00020000
 _MS_BIND = 0x1000
 
@@ -63,6 +67,11 @@ class Restoration(Creation):
         job.find_program()
         self._descriptors = _read_descriptors(job.images)
 
+    def _check_host(self) -> None:
+        # Network devices are in their namespace, which criu leaves alone.
+        if "intelRdt" in self.spec.get("linux", {}):
+            self.request.warn("linux.intelRdt: not applied to a container that is restored")
+
     def restore(self) -> None:
         """Do all of it; whatever fails, nothing is left."""
         try:
@@ -74,6 +83,7 @@ class Restoration(Creation):
                 from ocirun.engine import cgroups
 
                 cgroups.limit_processes(self.cgroup, self.spec.get("linux", {}))
+            self._note_time_namespace()
             self._record()
         except BaseException:
             self.undo()
@@ -129,6 +139,20 @@ class Restoration(Creation):
             for fd in files:
                 os.close(fd)
 
+    def _note_time_namespace(self) -> None:
+        """Have exec join the time namespace that criu has made, whatever the config says.
+
+        Else the next restore fails: a process of it would be in another one than its parent.
+        """
+        if self.namespaces.private("time") or not os.path.exists("/proc/self/ns/time"):
+            return  # kernel < 5.6
+        if os.readlink(f"/proc/{self.state.pid}/ns/time") == os.readlink("/proc/self/ns/time"):
+            return
+        config: Spec = load.parse(self.config, "config.json")  # type: ignore[assignment]
+        linux = config.setdefault("linux", {})
+        linux["namespaces"] = [*linux.get("namespaces", []), {"type": "time"}]
+        self.state.save_config(encode.dumps(config).encode())
+
     def _options(self, top: str) -> "dict[str, Value]":
         job = self.job
         wanted = job.open(_LOG, top)
@@ -171,6 +195,8 @@ class Restoration(Creation):
         try:
             if script == "setup-namespaces":
                 self.adopt(pid)
+                if "network" in self.namespaces.made:
+                    _set_up_loopback(pid)
                 self._run_hooks()
             elif script == "post-restore":
                 self.adopt(pid)
@@ -200,6 +226,18 @@ class Restoration(Creation):
             terminal.send(self.request.console_socket, fd, "/dev/ptmx")
         finally:
             os.close(fd)
+
+
+def _set_up_loopback(pid: int) -> None:
+    """Let lo work, as in a container that is created: criu leaves the namespace empty."""
+    from ocirun.linux import rtnetlink
+
+    fd = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        with rtnetlink.Routing(fd) as routing:
+            routing.set_up(_LOOPBACK)
+    finally:
+        os.close(fd)
 
 
 def _read_descriptors(images: str) -> list[str]:
