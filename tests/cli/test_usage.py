@@ -107,10 +107,10 @@ def test_wrong_command_lines(command: "Command", words: list[str], text: str) ->
     assert text in done.stderr
 
 
-def test_systemd_cgroup_is_refused_where_it_matters(command: "Command") -> None:
-    done = command("--systemd-cgroup", "create", "ID")
+def test_a_cgroup_manager_that_nobody_knows(command: "Command") -> None:
+    done = command("--cgroup-manager", "runc", "create", "ID")
     assert done.returncode == 1
-    assert "--systemd-cgroup is not supported yet" in done.stderr
+    assert 'invalid value "runc" for flag -cgroup-manager' in done.stderr
     assert command("--systemd-cgroup", "list").returncode == 0
 
 

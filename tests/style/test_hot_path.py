@@ -158,6 +158,18 @@ def test_no_constant_needs_a_codec() -> None:
     assert found == {}
 
 
+def test_systemd() -> None:
+    """Where it is the init and makes the cgroups, this is paid for by each container too."""
+    flags = [flag for flag in FLAGS if flag != "-P"]
+    code = f"import sys; sys.path.insert(0, {str(PACKAGE.parent)!r}); import ocirun.engine.systemd"
+    done = subprocess.run(
+        [sys.executable, *flags, "-c", code], capture_output=True, text=True, check=True
+    )
+    modules = set(IMPORTED.findall(done.stderr))
+    assert "ocirun.linux.dbus_format" in modules
+    assert not modules & DEAR
+
+
 def test_import_of_the_package() -> None:
     done = subprocess.run(
         [sys.executable, "-I", "-X", "importtime", "-c", "import ocirun"],

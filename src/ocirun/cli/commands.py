@@ -29,7 +29,8 @@ GLOBAL: "Flags" = (
     (("log-level",), "text", "LEVEL", "least level to log: error, warning or debug"),
     (("log-format",), "text", "FORMAT", "format of the log: text or json; default: text"),
     (("root",), "text", "DIR", "where the state of containers is kept; default: /run/ocirun"),
-    (("systemd-cgroup",), "bool", "", "let systemd make the cgroups (not supported yet)"),
+    (("systemd-cgroup",), "bool", "", "let systemd make the cgroups"),
+    (("cgroup-manager",), "text", "WHO", "who makes the cgroups: cgroupfs, systemd or disabled"),
     (("rootless",), "text", "WHEN", "tolerate missing cgroup rights: true, false or auto"),
     (("criu",), "text", "PATH", ""),
 )

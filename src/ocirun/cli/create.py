@@ -14,6 +14,7 @@ from ocirun.errors import UsageError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ocirun.cli.call import Call
+    from ocirun.cli.flags import Options
 
 
 def invoke(call: "Call") -> int:
@@ -26,10 +27,6 @@ def invoke(call: "Call") -> int:
 def request_of(call: "Call") -> Request:
     """Gather what create and run ask of the engine; every path is absolute."""
     options = call.options
-    if call.globals.switch("systemd-cgroup"):
-        raise UsageError(
-            "--systemd-cgroup is not supported yet", "use the cgroupfs driver of the engine"
-        )
     bundle = options.text("bundle") or "."
     require_directory(bundle)
     request = Request(call.root(), call.id, os.path.realpath(bundle))
@@ -49,8 +46,23 @@ def request_of(call: "Call") -> Request:
 
         request.trace = Trace(absolute(options.text("trace")))
         request.trace.step("read and check config.json")
+    request.cgroup_manager = cgroup_manager(call.globals)
     request.rootless = is_rootless(call.globals.text("rootless"))
     return request
+
+
+def cgroup_manager(options: "Options") -> str:
+    """Give who is to make the cgroups; runc has a switch for it, crun a word."""
+    word = options.text("cgroup-manager") or "cgroupfs"
+    if word not in ("cgroupfs", "systemd", "disabled"):
+        raise UsageError(
+            f'invalid value "{word}" for flag -cgroup-manager', "use cgroupfs, systemd or disabled"
+        )
+    if options.switch("systemd-cgroup"):
+        if options.given("cgroup-manager") and word != "systemd":
+            raise UsageError(f"--systemd-cgroup and --cgroup-manager={word} exclude each other")
+        return "systemd"
+    return word
 
 
 def is_rootless(word: str) -> bool:

@@ -55,11 +55,20 @@ def _limit_processes(creation: "Creation") -> None:
         from ocirun.engine import cgroups
 
         cgroups.limit_processes(creation.cgroup, linux)
+        if creation.unit:
+            from ocirun.engine import systemd
+
+            systemd.limit_processes(creation)
 
 
 def _synchronise(creation: "Creation", point: int) -> None:
     if point == process.SYNC_RLIMITS:
         set_rlimits(creation.state.pid, creation.spec["process"])
+        return
+    if point == process.SYNC_UNIT:
+        from ocirun.engine import systemd
+
+        systemd.enter(creation)
         return
     if point == process.SYNC_NET_DEVICES:
         from ocirun.engine import net_devices

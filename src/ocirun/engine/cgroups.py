@@ -9,7 +9,7 @@ import errno
 import os
 
 from ocirun.engine import resources
-from ocirun.errors import KernelError, StateError
+from ocirun.errors import KernelError, SpecError, StateError
 from ocirun.linux import cgroup as linux_cgroup
 from ocirun.linux.cgroup.settings import SettingError
 from ocirun.linux.mount import RDONLY, Options
@@ -59,6 +59,30 @@ def create(cgroup: "Cgroup", linux: "Linux", *, rootless: bool) -> "Cgroup | Non
             ) from error
         raise
     return cgroup
+
+
+def fill(cgroup: "Cgroup", linux: "Linux", *, rootless: bool) -> None:
+    """Set the limits of cgroups that systemd has made, and make those that it knows nothing of."""
+    try:
+        cgroup.create(tolerant=rootless)
+        _apply(cgroup, linux, rootless=rootless)
+    except SettingError as error:
+        raise resources.explain(error, cgroup.version) from error
+    except OSError as error:
+        raise KernelError(
+            f"set up the cgroup: {error.filename or '?'}: {(error.strerror or '').lower()}",
+            _hint(error.errno, rootless=rootless),
+        ) from error
+
+
+def check_disabled(linux: "Linux") -> None:
+    """Refuse the limits of a container that is to have no cgroup."""
+    limits = sorted(linux.get("resources", {}).keys() - {"devices"})
+    if limits:
+        raise SpecError(
+            f"linux.resources.{limits[0]}: cannot be had with --cgroup-manager=disabled",
+            "leave it out, or let ocirun or systemd make a cgroup",
+        )
 
 
 def ignored(cgroup: "Cgroup | None", linux: "Linux") -> list[str]:

@@ -10,6 +10,7 @@ import time
 
 from ocirun.engine import (
     bundle as bundles,
+    cgroup_manager,
     cgroups,
     mounts,
     pid_file,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from ocirun.engine.idmapped import Mapper
     from ocirun.engine.request import Request
+    from ocirun.engine.unit import Unit
     from ocirun.linux.cgroup import Cgroup
     from ocirun.linux.seccomp_cache import Program as Filter
     from ocirun.spec.model import Spec
@@ -66,6 +68,7 @@ class Creation:
         "spec",
         "state",
         "terminal_fd",
+        "unit",
         "userns_fd",
     )
 
@@ -75,6 +78,7 @@ class Creation:
         self.conversation: Conversation | None = None
         self.cgroup: Cgroup | None = None
         self.planned: Cgroup | None = None
+        self.unit: Unit | None = None
         self.lock = -1
         self.terminal_fd = -1
         #: the user namespace that was made, and the directory that comes next, for tmpcopyup
@@ -188,7 +192,6 @@ class Creation:
         state.rootfs = self.rootfs
         state.created = states.timestamp(time.time_ns())
         state.rootless = request.rootless
-        state.no_keyring = request.no_new_keyring
         state.own_pids = "pid" in self.namespaces.made
         if not self.namespaces.private("mount"):
             from ocirun.engine import host_mounts
@@ -201,10 +204,9 @@ class Creation:
                 state.hooks[kind] = hooks[kind]
         state.no_keyring = request.no_new_keyring
         self.host = layout.read()
-        linux = self.spec.get("linux", {})
         # Not ours before it is made: in one that is there already other processes may live,
         # which undo() must not end.
-        self.planned = cgroups.locate(linux, request.id, self.host, rootless=request.rootless)
+        self.planned = cgroup_manager.plan(self)
         if self.planned:
             state.cgroup_paths = self.planned.paths
             state.cgroups_made = tree.missing(self.planned.paths.values())
@@ -213,26 +215,31 @@ class Creation:
         state.save_config(self.config)
 
     def _make_cgroup(self) -> None:
-        if not self.planned:
+        if not self.planned or self.unit:
             return
-        linux = self.spec.get("linux", {})
-        self.cgroup = cgroups.create(self.planned, linux, rootless=self.request.rootless)
-        if self.cgroup and self.cgroup.existed():
+        config, rootless = self.spec.get("linux", {}), self.request.rootless
+        cgroup = self.cgroup = cgroups.create(self.planned, config, rootless=rootless)
+        if cgroup and cgroup.existed():
             from ocirun.engine import inheritance
 
-            inheritance.take_over(self.request.root, self.request.id, self.cgroup)
+            inheritance.take_over(self.request.root, self.request.id, cgroup)
         self.state.own_cgroup()
-        for warning in cgroups.ignored(self.cgroup, linux):
-            self.request.warn(warning)
-        self.state.cgroup_paths = self.cgroup.paths if self.cgroup else {}
-        self.state.cgroups_made = self.cgroup.made if self.cgroup else []
-        if self.cgroup:
-            owner = cgroups.owner(self.spec, self.namespaces)
-            cgroups.delegate(self.cgroup, owner, rootless=self.request.rootless)
-            self.fds.cgroup_directory = self.cgroup.directory_fd()
+        self.take_cgroup(cgroup)
+        if cgroup:
+            self.fds.cgroup_directory = cgroup.directory_fd()
             cloned = self.fds.cgroup_directory >= 0
-            if self.cgroup.version == 1 or not cloned:
-                self.fds.cgroup_files = self.cgroup.attach_fds(cloned=cloned)
+            if cgroup.version == 1 or not cloned:
+                self.fds.cgroup_files = cgroup.attach_fds(cloned=cloned)
+
+    def take_cgroup(self, cgroup: "Cgroup | None") -> None:
+        """Record the cgroup, now that it is made, and hand it over if the config says so."""
+        for warning in cgroups.ignored(cgroup, self.spec.get("linux", {})):
+            self.request.warn(warning)
+        self.state.cgroup_paths = cgroup.paths if cgroup else {}
+        self.state.cgroups_made = cgroup.made if cgroup else []
+        if cgroup:
+            owner = cgroups.owner(self.spec, self.namespaces)
+            cgroups.delegate(cgroup, owner, rootless=self.request.rootless)
 
     def _start_stub(self) -> None:
         setting = self.plan_setting()
@@ -271,7 +278,8 @@ class Creation:
         inside = userns.inside()
         setting.id = self.request.id
         setting.rootfs = self.rootfs
-        setting.cgroup = self.cgroup
+        setting.cgroup = self.cgroup or self.planned
+        setting.in_unit = self.unit is not None
         setting.privileged = os.geteuid() == 0
         setting.in_userns = self.namespaces.private("user") or inside
         setting.may_setgroups = userns.may_setgroups() and not self._has_single_id()
@@ -333,6 +341,10 @@ class Creation:
         if self.terminal_fd >= 0:
             os.close(self.terminal_fd)
             self.terminal_fd = -1
+        if self.unit:
+            from ocirun.engine import systemd
+
+            systemd.undo(self.state, self.request.warn)
         if self.cgroup:
             try:
                 self.cgroup.kill()

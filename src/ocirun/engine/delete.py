@@ -68,6 +68,10 @@ def _delete_locked(
 def destroy(state: "State", warn: "Callable[[str], None]" = _silent) -> None:
     """End what still runs and remove all that create made; the caller holds the lock."""
     kill.kill_all(state)
+    if state.has_part("unit"):
+        from ocirun.engine import systemd
+
+        systemd.stop(state)
     cgroup = kill.cgroup_of(state)
     if cgroup:
         try:

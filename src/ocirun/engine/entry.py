@@ -6,6 +6,7 @@ import select
 
 from ocirun.engine import affinity, kill
 from ocirun.engine.namespaces import TYPES
+from ocirun.engine.process import SYNC_UNIT
 from ocirun.engine.wire import NO_SLOT
 from ocirun.errors import KernelError, SpecError, StateError
 
@@ -38,10 +39,9 @@ def open_cgroups(request: "Request", state: "State") -> tuple[list[int], int]:
             raise SpecError(f"unknown controller {controller} in --cgroup")
     directory = -1
     try:
-        if request.cgroups:
-            cgroup = cgroup.sub(request.cgroups)
-        elif cgroup.version == 2:
-            cgroup = _cgroup_for_processes(cgroup, state)
+        cgroup = _wanted(request, state, cgroup)
+        if is_moved_by_systemd(state):
+            return [], -1
         directory = cgroup.directory_fd()
         files = cgroup.attach_fds(cloned=directory >= 0) if cgroup.version == 1 else []
     except OSError as error:
@@ -52,6 +52,27 @@ def open_cgroups(request: "Request", state: "State") -> tuple[list[int], int]:
             f" {(error.strerror or '').lower()}"
         ) from error
     return files, directory
+
+
+def is_moved_by_systemd(state: "State") -> bool:
+    """Tell whether we may not write to the cgroup above both ours and the container's."""
+    return os.geteuid() != 0 and state.has_part("unit")
+
+
+def have_moved(request: "Request", state: "State", pid: int) -> None:
+    """Have systemd move the process."""
+    from ocirun.engine import systemd
+
+    cgroup = kill.cgroup_of(state)
+    assert cgroup
+    wanted = _wanted(request, state, cgroup)
+    systemd.attach(state, pid, next(iter(wanted.paths.values())))
+
+
+def _wanted(request: "Request", state: "State", cgroup: "Cgroup") -> "Cgroup":
+    if request.cgroups:
+        return cgroup.sub(request.cgroups)
+    return _cgroup_for_processes(cgroup, state) if cgroup.version == 2 else cgroup
 
 
 def _cgroup_for_processes(cgroup: "Cgroup", state: "State") -> "Cgroup":
@@ -109,6 +130,8 @@ def add(
     score = process.get("oomScoreAdj")
     affinity.add_initial(plan, process)
     plan.field = "cgroup"
+    if setting.in_unit:
+        plan.add("SYNC", SYNC_UNIT)
     for fd in files:
         plan.add("FD", slot, fd)
         plan.add("WRITE", slot, "0")

@@ -189,6 +189,10 @@ def _serve(
         message = conversation.next()
         if message.kind == wire.READY:
             return terminal_fd
+        if message.value == steps.SYNC_UNIT:
+            entry.have_moved(request, state, conversation.pid)
+            conversation.go()
+            continue
         if message.value == steps.SYNC_RLIMITS:
             answers.set_rlimits(conversation.pid, process)
             conversation.go()
@@ -272,6 +276,7 @@ def _setting(request: Request, state: "State", spec: "Spec", process: "Process")
     namespaces = Namespaces(spec.get("linux", {}).get("namespaces", []))
     setting = Setting(spec, state.bundle, namespaces, Layout([], None))
     setting.id = state.id
+    setting.in_unit = entry.is_moved_by_systemd(state)
     if process.get("apparmorProfile"):
         from ocirun.linux import lsm
 

@@ -93,6 +93,9 @@ def _named(plan: Plan, fd: int) -> int:
 
 
 def _add_cgroups(plan: Plan, setting: "Setting", fds: Fds) -> None:
+    if setting.in_unit:
+        plan.field = "linux.cgroupsPath"
+        plan.add("SYNC", process_steps.SYNC_UNIT)
     plan.field = "/proc"
     plan.add("OPEN_PROC", setting.proc_slot, "/proc")
     plan.field = "linux.cgroupsPath"

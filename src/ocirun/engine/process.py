@@ -23,7 +23,7 @@ _LAST_FD, _CLOSE_RANGE_CLOEXEC = 0xFFFFFFFF, 4
 SYNC_CONSOLE, SYNC_MAPPINGS, SYNC_HOOKS = 0, 1, 2
 SYNC_HOME, SYNC_SECCOMP, SYNC_RLIMITS, SYNC_SOURCE = 4, 5, 6, 7
 SYNC_IDMAP, SYNC_COPY_FROM, SYNC_COPY_TO, SYNC_DEVICE = 8, 9, 10, 11
-SYNC_LABEL, SYNC_NET_DEVICES = 15, 16
+SYNC_LABEL, SYNC_NET_DEVICES, SYNC_UNIT = 15, 16, 17
 
 # What attributes.py is for; it is not loaded for the many that ask for none of it.
 _RARE = frozenset(("scheduler", "ioPriority"))

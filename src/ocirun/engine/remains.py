@@ -19,13 +19,18 @@ if TYPE_CHECKING:
 
 def remove(directory: str, container_id: str, warn: "Callable[[str], None]") -> None:
     """Remove the processes, the cgroups and the directory; the caller holds the lock."""
+    state = states.State(directory, container_id)
     try:
+        if state.has_part("unit"):
+            from ocirun.engine import systemd
+
+            # Which ends the processes too.
+            systemd.stop(state)
         cgroup = find_cgroup(directory, container_id)
         if cgroup:
             _remove_cgroup(cgroup, container_id)
     except (OcirunError, OSError) as error:
         warn(f"look for the processes of {container_id}: {error}")
-    state = states.State(directory, container_id)
     if state.has_part("intelRdt"):
         from ocirun.engine import intel_rdt
 
@@ -43,7 +48,7 @@ def find_cgroup(directory: str, container_id: str) -> "Cgroup | None":
     from ocirun.linux.cgroup import layout
 
     state = states.State(directory, container_id)
-    if not state.owns_cgroup:
+    if not state.owns_cgroup or state.has_part("unit"):
         return None
     linux = state.config().get("linux", {})
     planned = cgroups.locate(linux, container_id, layout.read(), rootless=True)

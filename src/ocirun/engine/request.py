@@ -17,6 +17,7 @@ class Request:
 
     __slots__ = (
         "bundle",
+        "cgroup_manager",
         "config",
         "console_socket",
         "debug",
@@ -50,6 +51,8 @@ class Request:
         self.preserve_fds = 0
         #: how many of them, the first ones, are sockets of sd_listen_fds(3)
         self.listen_fds = 0
+        #: who makes the cgroups: cgroupfs (we do), systemd, or disabled (nobody)
+        self.cgroup_manager = "cgroupfs"
         self.rootless = os.geteuid() != 0
         #: where resctrl is mounted; empty: to be looked for
         self.resctrl = ""

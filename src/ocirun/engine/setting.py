@@ -27,6 +27,7 @@ class Setting:
         "host",
         "id",
         "idmaps",
+        "in_unit",
         "in_userns",
         "late_readonly",
         "may_setgroups",
@@ -53,6 +54,8 @@ class Setting:
         #: absolute path of the root filesystem
         self.rootfs = ""
         self.cgroup: Cgroup | None = None
+        #: systemd makes the cgroup, and moves the stub there
+        self.in_unit = False
         #: the caller has the rights of root in the initial user namespace
         self.privileged = True
         #: the container, or we ourselves, live in a user namespace that is not the host's

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 VERSION = 1
 #: all that is ever in a state directory, but for the halves of them that are not renamed yet
-_FILES = ("config.json", "start.sock", "cgroup", "state.json")
+_FILES = ("config.json", "start.sock", "cgroup", "unit.json", "state.json")
 _ALLOWED = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.")
 
 _FIELDS = (

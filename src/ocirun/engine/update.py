@@ -51,7 +51,7 @@ def update(
     lock = states.lock(f"{state.directory}/config.json")
     try:
         recorded = _recorded(state)
-        whole = complete(wanted, recorded)
+        whole = _as_written(state, complete(wanted, recorded))
         settings = resources.settings(whole, cgroup.version)
         if cgroup.version == 2:
             # The v1 kernel refuses such a limit itself.
@@ -59,6 +59,7 @@ def update(
         before = _values_now(cgroup, settings)
         try:
             cgroup.write(settings)
+            _tell_systemd(state, whole, cgroup.version)
             if any(schemas):
                 intel_rdt.update(state, *schemas)
         except (OSError, KernelError) as error:
@@ -106,6 +107,21 @@ def merge(recorded: "Resources", wanted: "Resources") -> "Resources":
     if period := new.get("period"):
         cpu["period"] = period
     return {"memory": memory, "cpu": cpu}
+
+
+def _as_written(state: "State", limits: "Resources") -> "Resources":
+    if not state.has_part("unit"):
+        return limits
+    from ocirun.engine import unit_properties
+
+    return unit_properties.in_percents(limits)
+
+
+def _tell_systemd(state: "State", limits: "Resources", cgroup_version: int) -> None:
+    if state.has_part("unit"):
+        from ocirun.engine import systemd
+
+        systemd.update(state, limits, cgroup_version)
 
 
 def _recorded(state: "State") -> "Resources":

@@ -67,6 +67,7 @@ def test_every_flag_of_runc_is_known(name: str) -> None:
 def test_the_global_flags() -> None:
     names = [name for flag in GLOBAL for name in flag[0]]
     wanted = [
+        "cgroup-manager",
         "criu",
         "debug",
         "log",

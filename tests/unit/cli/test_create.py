@@ -46,9 +46,31 @@ def test_everything_given() -> None:
     assert made.rootless
 
 
-def test_systemd_is_refused() -> None:
-    with pytest.raises(UsageError, match="systemd"):
-        request("--systemd-cgroup", "ID")
+@pytest.mark.parametrize(
+    ("words", "manager"),
+    [
+        ([], "cgroupfs"),
+        (["--systemd-cgroup"], "systemd"),
+        (["--systemd-cgroup=false"], "cgroupfs"),
+        (["--cgroup-manager=systemd"], "systemd"),
+        (["--cgroup-manager", "systemd", "--systemd-cgroup"], "systemd"),
+        (["--cgroup-manager", "cgroupfs"], "cgroupfs"),
+        (["--cgroup-manager", "disabled"], "disabled"),
+    ],
+)
+def test_who_makes_the_cgroups(words: list[str], manager: str) -> None:
+    assert request(*words, "ID").cgroup_manager == manager
+
+
+@pytest.mark.parametrize("manager", ["runc", "Systemd"])
+def test_a_cgroup_manager_that_nobody_knows(manager: str) -> None:
+    with pytest.raises(UsageError, match=f'invalid value "{manager}" for flag -cgroup-manager'):
+        request("--cgroup-manager", manager, "ID")
+
+
+def test_two_cgroup_managers() -> None:
+    with pytest.raises(UsageError, match="exclude each other"):
+        request("--systemd-cgroup", "--cgroup-manager=cgroupfs", "ID")
 
 
 def test_rootless() -> None:
