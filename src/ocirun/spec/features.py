@@ -27,7 +27,7 @@ HOOKS = (
 UNSAFE_ANNOTATIONS: tuple[str, ...] = ("org.criu.config",)
 
 NAMESPACES = ("cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts")
-CGROUP = {"v1": True, "v2": True, "systemd": False, "systemdUser": False, "rdma": True}
+CGROUP = {"v1": True, "v2": True, "systemd": True, "systemdUser": True, "rdma": True}
 SECCOMP = ("actions", "operators", "archs", "knownFlags", "supportedFlags")
 APPARMOR = True
 SELINUX = True
