@@ -9,7 +9,8 @@ the user "lab" (1000), AppArmor, and no network.  Its disk is made once, of Debi
 a cache directory, and never changed: what the command writes is gone with the machine.
 
 LAB_SECONDS (600) and LAB_MEMORY (2048M) are its limits; LAB_PACKAGES names more packages,
-LAB_SHARE more directories to copy.  125 says that the machine died; what its kernel and
+LAB_SHARE more directories to copy, LAB_APPEND what to tell the kernel and systemd, such as
+systemd.unified_cgroup_hierarchy=0 for cgroup v1.  125 says that the machine died; what its kernel and
 systemd said is shown then.
 """
 
@@ -232,7 +233,7 @@ def _boot(kind: str, place: Path, work: Path, command: tuple[str, ...]) -> int:
     _stage(work / "stage", marker, command)
     _make_disk(work / "stage", work / "stage.img", spare=64)
     append = f"console=ttyS1 root=/dev/vda rw panic=-1 quiet mitigations=off {APPEND[kind]} "
-    append += "systemd.show_status=no systemd.getty_auto=no"
+    append += f"systemd.show_status=no systemd.getty_auto=no {os.environ.get('LAB_APPEND', '')}"
     words = ["timeout", "-k", "5", os.environ.get("LAB_SECONDS", "600"), "qemu-system-x86_64"]
     words += ["-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2"]
     words += ["-m", os.environ.get("LAB_MEMORY", "2048M")]
