@@ -282,7 +282,12 @@ class Creation:
         setting.in_unit = self.unit is not None
         setting.privileged = os.geteuid() == 0
         setting.in_userns = self.namespaces.private("user") or inside
-        setting.may_setgroups = userns.may_setgroups() and not self._has_single_id()
+        setting.may_setgroups = userns.may_setgroups()
+        if "user" in self.namespaces.made and not setting.privileged:
+            from ocirun.engine import idmap
+
+            mappings = self.spec.get("linux", {}).get("gidMappings", [])
+            setting.may_setgroups &= not idmap.is_single(mappings, os.getegid())
         setting.no_pivot = self.request.no_pivot
         if setting.no_pivot:
             from ocirun.engine import host_mounts
@@ -300,14 +305,6 @@ class Creation:
             setting.foreign = self.namespaces.foreign()
         setting.has_own_dev = not mounts.binds_dev(self.spec, self.rootfs)
         return setting
-
-    def _has_single_id(self) -> bool:
-        from ocirun.engine import idmap
-
-        mappings = self.spec.get("linux", {}).get("gidMappings", [])
-        if "user" not in self.namespaces.made or os.geteuid() == 0:
-            return False
-        return idmap.is_single(mappings, os.getegid())
 
     def hook_state(self, word: str) -> str:
         """Give the state document for a hook that runs now."""
