@@ -42,10 +42,6 @@ if TYPE_CHECKING:
 _RARE = frozenset(("intelRdt", "netDevices"))
 
 
-def _nothing() -> None:
-    pass
-
-
 class Creation:
     """A container in the making; `undo` takes back what has been made so far."""
 
@@ -142,7 +138,7 @@ class Creation:
             notify.check(self.spec)
         return found
 
-    def make(self, *, listen: bool, meanwhile: "Callable[[], None]" = _nothing) -> None:
+    def make(self, *, listen: bool, meanwhile: "Callable[[], None]" = lambda: None) -> None:
         """Make the container up to the point where only the start is missing.
 
         `meanwhile` is called while the stub is at work, on another CPU if there is one.
