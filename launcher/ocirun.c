@@ -173,11 +173,24 @@ static const char **arguments(const char *python, const char *package, int argc,
 	return list;
 }
 
+/*
+ * Before anything is opened: a file of ours that got the number of a closed standard
+ * descriptor would be taken for it, and close it again for the container.
+ */
+static void occupy_standard_fds(void)
+{
+	/* The lowest free number is fd, for those below it are open. */
+	for (int fd = 0; fd < 3; fd++)
+		if (sys3(SYS_fcntl, fd, F_GETFD, 0) < 0)
+			(void)sys4(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR, 0);
+}
+
 static _Noreturn void launch(int argc, char **argv)
 {
 	char prefix[PATH_MAX], python[PATH_MAX], package[PATH_MAX];
 	long size;
 
+	occupy_standard_fds();
 	size = sys4(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", prefix, sizeof(prefix) - 1);
 	if (size < 0)
 		fail("/proc/self/exe", "cannot be read: is /proc mounted?");

@@ -3,12 +3,14 @@
 
 import os
 import re
+import shlex
 import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    from tests.bundle import Bundles
     from tests.cli.conftest import Command
 
 COMMANDS = [
@@ -154,3 +156,17 @@ def test_closed_standard_fds(command: "Command", tmp_path: "os.PathLike[str]") -
     assert done.returncode == 0
     with open(log, encoding="utf-8") as file:
         assert file.read() == ""
+
+
+@pytest.mark.root
+def test_closed_standard_fds_of_a_container(
+    command: "Command", bundle: "Bundles", name: str, tmp_path: "os.PathLike[str]"
+) -> None:
+    # None of our own files may have had their numbers: the container would lack them.
+    out = os.path.join(tmp_path, "out")
+    path = bundle("sh", "-c", "readlink /proc/$$/fd/0; readlink /proc/$$/fd/2")
+    words = shlex.join(command.words("run", "-b", str(path), name))
+    done = subprocess.run(["sh", "-c", f"exec {words} <&- >{out} 2>&-"], check=False)
+    assert done.returncode == 0
+    with open(out, encoding="utf-8") as file:
+        assert file.read() == "/dev/null\n/dev/null\n"
