@@ -4,6 +4,8 @@
 Every failure is an OSError that names the file: the kernel's errno alone says little.
 Cgroup directories hold no symbolic links and nobody but the kernel makes their files, so
 plain paths are safe here; file names that come from a document are checked for slashes.
+Below a container's own cgroup it may have made others, though, deeper than any path can
+name: there we go from one to the next by descriptors, and by a loop.
 """
 
 import errno
@@ -13,7 +15,7 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Protocol
 
     Drained = Callable[[str, float], None]
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 NOT_OURS = (errno.EACCES, errno.EPERM, errno.EROFS)
 # What reading and writing a cgroup meet that was removed before, or meanwhile.
 GONE = (errno.ENOENT, errno.ENODEV)
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def read(directory: str, file: str) -> str:
@@ -95,24 +98,64 @@ def missing(directories: "Iterable[str]") -> list[str]:
     return sorted(found, key=len)
 
 
-def children(directory: str) -> list[str]:
-    """Return the directories of the cgroups right below this one."""
-    with os.scandir(directory) as entries:
-        return [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
-
-
 def pids(directory: str, *, recursive: bool = True) -> list[int]:
     """Return the processes in a cgroup, as this pid namespace numbers them; none if it is gone."""
+    found = _listed_or_none(directory)
+    if recursive:
+        for path in _below(directory):
+            found += _listed_or_none(path)
+    return found
+
+
+def _listed_or_none(directory: str) -> list[int]:
     try:
-        found = _listed(directory)
-        if recursive:
-            for child in children(directory):
-                found += pids(child)
+        return _listed(directory)
     except OSError as error:
         if error.errno not in GONE:
             raise
         return []
+
+
+def _below(directory: str) -> "Iterator[str]":
+    """Give a path of each cgroup below this one, good until the next is asked for."""
+    try:
+        fd = os.open(directory, _DIRECTORY)
+    except FileNotFoundError:
+        return
+    try:
+        left = [_names(fd)]
+        while left:
+            if not left[-1]:
+                left.pop()
+                fd = _change(fd, "..")
+                continue
+            try:
+                fd = _change(fd, left[-1].pop())
+            except OSError as error:
+                if error.errno not in GONE:
+                    raise
+                continue
+            yield f"/proc/self/fd/{fd}"
+            left.append(_names(fd))
+    finally:
+        os.close(fd)
+
+
+def _change(fd: int, name: str) -> int:
+    """Open a directory from another one, which is closed."""
+    found = os.open(name, _DIRECTORY, dir_fd=fd)
+    os.close(fd)
     return found
+
+
+def _names(fd: int) -> list[str]:
+    try:
+        with os.scandir(fd) as entries:
+            return [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except OSError as error:
+        if error.errno not in GONE:
+            raise
+        return []
 
 
 def _listed(directory: str) -> list[int]:
@@ -152,13 +195,54 @@ def remove(directory: str, drained: "Drained", timeout: float) -> None:
             left = deadline - time.monotonic()
             if error.errno not in (errno.EBUSY, errno.ENOTEMPTY) or left <= 0:
                 raise
-            below = _children_or_none(directory)
-            for child in below:
-                remove(child, drained, left)
-            if not below:
+            if not _remove_below(directory, drained, deadline):
                 drained(directory, left)
         else:
             return
+
+
+def _remove_below(directory: str, drained: "Drained", deadline: float) -> bool:
+    """Remove all cgroups below this one; tell whether there were any."""
+    try:
+        fd = os.open(directory, _DIRECTORY)
+    except FileNotFoundError:
+        return False
+    depth = 0
+    try:
+        any_found = bool(_names(fd))
+        while True:
+            busy = _remove_children(fd)
+            if busy:
+                if time.monotonic() > deadline:
+                    raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), directory)
+                try:
+                    fd = _change(fd, busy)
+                except FileNotFoundError:
+                    continue
+                depth += 1
+                if not _names(fd):
+                    drained(f"/proc/self/fd/{fd}", max(0.0, deadline - time.monotonic()))
+            elif depth:
+                fd = _change(fd, "..")
+                depth -= 1
+            else:
+                return any_found
+    finally:
+        os.close(fd)
+
+
+def _remove_children(fd: int) -> str:
+    """Remove the cgroups right below this one; give the name of one that is in use, or ""."""
+    for name in _names(fd):
+        try:
+            os.rmdir(name, dir_fd=fd)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            if error.errno not in (errno.EBUSY, errno.ENOTEMPTY):
+                raise
+            return name
+    return ""
 
 
 def remove_empty(directories: list[str]) -> None:
@@ -200,10 +284,3 @@ def signal_held(cgroup: "Freezable", number: int, *, can_freeze: bool = True) ->
 def pause(seconds: float) -> None:
     """Let a moment pass: only for states that the kernel changes without any event."""
     select.poll().poll(max(1, int(seconds * 1000)))
-
-
-def _children_or_none(directory: str) -> list[str]:
-    try:
-        return children(directory)
-    except FileNotFoundError:
-        return []

@@ -2,6 +2,7 @@
 """Directories and files, on an ordinary file system where that makes no difference."""
 
 import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,32 @@ def test_pids_of_other_namespaces_are_left_out(tmp_path: Path) -> None:
     (tmp_path / "sub" / "cgroup.procs").write_text("99\n")
     assert tree.pids(str(tmp_path)) == [12, 7, 99]
     assert tree.pids(str(tmp_path), recursive=False) == [12, 7]
+
+
+@pytest.mark.parametrize(("name", "depth"), [("x" * 200, 30), ("x", 1500)])
+def test_cgroups_deeper_than_any_path_and_any_recursion(
+    tmp_path: Path, name: str, depth: int
+) -> None:
+    top = tmp_path / "top"
+    top.mkdir()
+    fd = os.open(top, os.O_RDONLY)
+    for _ in range(depth):
+        os.mkdir(name, dir_fd=fd)
+        below = os.open(name, os.O_RDONLY, dir_fd=fd)
+        os.close(fd)
+        fd = below
+    procs = os.open("cgroup.procs", os.O_WRONLY | os.O_CREAT, dir_fd=fd)
+    os.write(procs, b"99\n")
+    os.close(procs)
+    assert tree.pids(str(top)) == [99]
+    os.unlink("cgroup.procs", dir_fd=fd)
+    os.close(fd)
+
+    def drained(_: str, __: float) -> None:
+        raise AssertionError
+
+    tree.remove(str(top), drained, 30.0)
+    assert not top.exists()
 
 
 def test_errors_name_the_file(tmp_path: Path) -> None:
