@@ -201,6 +201,22 @@ def test_input_from_a_pipe(command: "Command", bundle: "Bundles", name: str) -> 
         assert running.wait(10) == 0
 
 
+@pytest.mark.parametrize("text", ["", "whole line\n", "half a line"])
+def test_end_of_input(command: "Command", bundle: "Bundles", name: str, text: str) -> None:
+    """Who reads the terminal learns that no more will come, as from a pipe."""
+    path = bundle("sh", "-c", "stty -echo; cat; echo end", change=TERMINAL)
+    done = subprocess.run(
+        command.words("run", "-b", str(path), name),
+        input=text,
+        text=True,
+        capture_output=True,
+        timeout=60,
+        env=command.environment,
+        check=True,
+    )
+    assert done.stdout.replace("^D\b\b", "").endswith(f"{text}end\n")
+
+
 def test_much_input_from_a_pipe(command: "Command", bundle: "Bundles", name: str) -> None:
     """More than a terminal holds, to a program that reads slowly, and none of it is lost."""
     script = "stty raw -echo; echo ready; head -c 300000 | md5sum"

@@ -35,7 +35,7 @@ def tutorial() -> list[str]:
 
 def test_the_tutorial_is_where_we_read_it() -> None:
     assert tutorial() == [
-        "mkdir -p demo/rootfs && cd demo",
+        "mkdir -p box/rootfs && cd box",
         DOCKER,
         "ocirun spec",
         "ocirun run test",

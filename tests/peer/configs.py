@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.peer.attributes import attributes
 from tests.peer.mounts import mounts
 from tests.peer.resources import resources
-from tests.peer.runtime import Config, Json
+from tests.peer.runtime import EXEC, Config, Json
 
 #: a field by a name of ours -> whether the peer has it
 Knows = Callable[[str], bool]
@@ -94,12 +94,15 @@ def configs(draw: st.DrawFn, knows: Knows, name: str) -> Config:
         del linux["cgroupsPath"]
     for section in sorted(chosen - {"resources", "attributes", "devices"}):
         draw(BUILDERS[section](config, process, linux, types))
+    _drop_unknown(knows, linux)
     if "attributes" in chosen:
         draw(attributes(knows, config, process, linux, types))
     if chosen & {"resources", "devices"}:
         draw(resources(knows, chosen, linux))
     if "uts" in types and knows("domainname") and "hostname" in chosen:
         config["domainname"] = draw(st.sampled_from(("example.org", "")))
+    if not draw(st.integers(0, 3)):
+        config[EXEC] = draw(_exec())
     if draw(st.booleans()):
         config["root"] = {"path": "rootfs", "readonly": draw(st.booleans())}
     return config
@@ -131,6 +134,18 @@ def _namespaces(draw: st.DrawFn, knows: Knows) -> list[Config]:
                 file = str(namespace["type"]).replace("network", "net")
                 namespace["path"] = f"/proc/{os.getpid()}/ns/{file}"
     return namespaces
+
+
+@st.composite
+def _exec(draw: st.DrawFn) -> Config:
+    """Give the document of `exec --process`."""
+    args: list[Json] = ["/bin/sh", "-c", "@PROBE@"]
+    process: Config = {"cwd": "/", "args": args}
+    process["env"] = ["PATH=/bin", *draw(st.sampled_from(ENVIRONMENTS))]
+    for section in ("user", "capabilities", "rlimits", "process"):
+        if draw(st.booleans()):
+            draw(BUILDERS[section]({}, process, {}, set()))
+    return process
 
 
 Build = Callable[[Config, Config, Config, set[str]], st.SearchStrategy[None]]
@@ -268,6 +283,12 @@ def _annotations(draw: st.DrawFn, config: Config, _: Config, __: Config, ___: se
 def _propagation(draw: st.DrawFn, _: Config, __: Config, linux: Config, ___: set[str]) -> None:
     words = "private rprivate shared rshared slave rslave unbindable runbindable".split()
     linux["rootfsPropagation"] = draw(st.sampled_from(words))
+
+
+def _drop_unknown(knows: Knows, linux: Config) -> None:
+    word = str(linux.get("rootfsPropagation", ""))
+    if "unbindable" in word and not knows("an unbindable root"):
+        del linux["rootfsPropagation"]
 
 
 @st.composite

@@ -5,6 +5,9 @@ mutations.py breaks it one field at a time.  The program ends at once.  The mask
 they keep a container from running in the mount namespace of the host.
 """
 
+import json
+from collections.abc import Callable
+
 from tests.peer.mounts import DEV, MQUEUE, PROC, PTS, SHM, SYS
 from tests.peer.runtime import Config, Json
 
@@ -178,3 +181,46 @@ EXTRA: tuple[tuple[str, Json], ...] = (
     ("process.scheduler.priority", 0),
     ("process.user.username", "nobody"),
 )
+
+#: what an older peer does not know, by the words of conftest.SINCE
+NEWER = {
+    "time": ("linux.timeOffsets", "linux.namespaces.6"),
+    "scheduler": ("process.scheduler",),
+    "ioPriority": ("process.ioPriority",),
+    "execCPUAffinity": ("process.execCPUAffinity",),
+    "personality": ("linux.personality",),
+    "memoryPolicy": ("linux.memoryPolicy",),
+    "domainname": ("domainname",),
+    "idmap": ("mounts.6.uidMappings", "mounts.6.gidMappings"),
+    "netDevices": ("linux.netDevices",),
+    "idle": ("linux.resources.cpu.idle",),
+    "burst": ("linux.resources.cpu.burst",),
+}
+
+
+def base(knows: Callable[[str], bool]) -> Config:
+    """Give BASE without what a peer does not know; no two places in it share an object."""
+    config = json.loads(json.dumps(BASE))
+    assert isinstance(config, dict)
+    for word, paths in NEWER.items():
+        for path in () if knows(word) else paths:
+            _drop(config, path.split("."))
+    return config
+
+
+def extra(knows: Callable[[str], bool]) -> list[tuple[str, Json]]:
+    """Give what of EXTRA a peer knows."""
+    lacking = tuple(path for word in NEWER for path in NEWER[word] if not knows(word))
+    return [entry for entry in EXTRA if not entry[0].startswith(lacking)]
+
+
+def _drop(config: Json, path: list[str]) -> None:
+    for step in path[:-1]:
+        if isinstance(config, dict):
+            config = config.get(step)
+        elif isinstance(config, list):
+            config = config[int(step)]
+    if isinstance(config, dict):
+        config.pop(path[-1], None)
+    elif isinstance(config, list):
+        del config[int(path[-1])]

@@ -2,10 +2,10 @@
 """Every field of full.py broken in every way that its value offers: thousands of bad configs."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from tests.peer.full import BASE, EXTRA
+from tests.peer.full import base, extra
 from tests.peer.runtime import Config, Json
 
 Path = tuple[str | int, ...]
@@ -21,11 +21,11 @@ class Mutation:
     text: str
 
 
-def mutations() -> Iterator[Mutation]:
-    """Give all of them, in an order that never changes."""
-    yield from _of(BASE, ())
-    for name, value in EXTRA:
-        config = _copy(BASE)
+def mutations(knows: Callable[[str], bool]) -> Iterator[Mutation]:
+    """Give all of them for a peer that knows these fields, in an order that never changes."""
+    yield from _of(base(knows), ())
+    for name, value in extra(knows):
+        config = base(knows)
         path: Path = tuple(name.split("."))
         _put(config, path, value)
         config = _copy(config)

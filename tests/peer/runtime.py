@@ -12,8 +12,11 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from tests import leak
 from tests.peer.observe import Facts, observe
@@ -23,6 +26,8 @@ import rootfs
 Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
 Config = dict[str, Json]
 
+#: the field of our own in a config, for a process that joins the container; runtimes ignore it
+EXEC = "org.example.exec"
 #: how long a container may take to get to the end of its probe
 PATIENCE = 30
 APPLETS = "sh cat hostname mkdir sed true".split()
@@ -61,6 +66,26 @@ class Outcome:
 
 
 @dataclass
+class Started:
+    """A process that prints facts and then waits, or the runtime's exit code if there is none."""
+
+    code: int
+    pid: int
+    reader: int
+
+    def look(self) -> Facts:
+        """Wait for the probe's last line, and give all that it and we see."""
+        facts: Facts = {}
+        text = _read_to_end(self.reader)
+        if text.endswith("\nend\n"):
+            facts.update(observe(self.pid))
+        for index, line in enumerate(text.removesuffix("\nend\n").splitlines()):
+            key, colon, value = line.partition(": ")
+            facts["inside/" + (key if colon else f"line {index}")] = value if colon else line
+        return facts
+
+
+@dataclass
 class Runtime:
     """A runtime, and a directory in which it may make bundles."""
 
@@ -75,28 +100,19 @@ class Runtime:
         return self.work / "bundle"
 
     def run(self, config: Config, *, owner: int = 0) -> Outcome:
-        """Run one config with the probe as its program."""
+        """Run one config with the probe as its program, and what is under EXEC in it beside that."""
         self._make_bundle(config, owner)
         before = leak.inventory()
-        pid_file = self.work / "pid"
-        pid_file.unlink(missing_ok=True)
         with open(self.work / "errors", "w+b") as errors:
-            stdin, release = os.pipe()
-            reader, stdout = os.pipe()
-            command = [self.program, "--root", str(self.work / "state"), "run", "--detach"]
-            command += ["--pid-file", str(pid_file), "--bundle", str(self.bundle), self.name]
-            done = subprocess.run(
-                command, check=False, stdin=stdin, stdout=stdout, stderr=errors, timeout=PATIENCE
-            )
-            os.close(stdin)
-            os.close(stdout)
-            outcome = Outcome(done.returncode, "")
-            if not done.returncode:
-                outcome.facts = _look(int(pid_file.read_text()), reader, release)
-            else:
-                os.close(reader)
-                os.close(release)
-            self._delete(outcome)
+            with self._started("run", "--bundle", str(self.bundle), errors=errors) as started:
+                outcome = Outcome(started.code, "")
+                if not started.code:
+                    outcome.facts = started.look()
+                    if EXEC in config:
+                        outcome.facts.update(self._exec(config[EXEC], errors))
+            if not started.code:
+                outcome.facts["ended"] = _wait(started.pid)
+                self._delete(outcome)
             errors.seek(0)
             outcome.errors = errors.read().decode(errors="replace")
         if not outcome.code:
@@ -104,6 +120,42 @@ class Runtime:
         outcome.left = self._left(before)
         self._sweep()
         return outcome
+
+    def _exec(self, process: Json, errors: IO[bytes]) -> Facts:
+        """Give the facts about a process that joins the container, under names of their own."""
+        file = self.work / "process.json"
+        file.write_text(self._fill(json.dumps(process)))
+        with self._started("exec", "--process", str(file), errors=errors) as started:
+            facts = {} if started.code else started.look()
+        facts["outcome"] = "refused" if started.code else "started"
+        if not started.code:
+            facts["ended"] = _wait(started.pid)
+        # The mounts and files are those of the container, which is compared anyway.
+        return {
+            f"exec {key}": facts[key]
+            for key in facts
+            if not key.startswith(("mount ", "file ", "cgroup/"))
+        }
+
+    @contextmanager
+    def _started(self, word: str, *flags: str, errors: IO[bytes]) -> Iterator["Started"]:
+        """Start a process that prints to us, and may end when the block does."""
+        pid_file = self.work / "pid"
+        pid_file.unlink(missing_ok=True)
+        stdin, release = os.pipe()
+        reader, stdout = os.pipe()
+        command = [self.program, "--root", str(self.work / "state"), word, "--detach"]
+        command += ["--pid-file", str(pid_file), *flags, self.name]
+        try:
+            done = subprocess.run(
+                command, check=False, stdin=stdin, stdout=stdout, stderr=errors, timeout=PATIENCE
+            )
+            os.close(stdout)
+            pid = 0 if done.returncode else int(pid_file.read_text())
+            yield Started(done.returncode, pid, reader)
+        finally:
+            for fd in (stdin, reader, release):
+                os.close(fd)
 
     def refuse(self, text: str) -> Outcome:
         """Run the text of a config that is perhaps no good, with a program that ends at once."""
@@ -149,9 +201,12 @@ class Runtime:
             self._write(json.dumps(config))
 
     def _write(self, text: str) -> None:
+        (self.bundle / "config.json").write_text(self._fill(text))
+
+    def _fill(self, text: str) -> str:
+        """Put in what only this runtime knows."""
         text = text.replace("@BUNDLE@", str(self.bundle)).replace("@BUSYBOX@", self.busybox)
-        text = text.replace("@PROBE@", json.dumps(PROBE)[1:-1]).replace("@NAME@", self.name)
-        (self.bundle / "config.json").write_text(text)
+        return text.replace("@PROBE@", json.dumps(PROBE)[1:-1]).replace("@NAME@", self.name)
 
     def _delete(self, outcome: Outcome) -> None:
         if outcome.code:
@@ -189,23 +244,6 @@ class Runtime:
         for kind, names in leak.more(before, leak.inventory()).items():
             found += [f"{kind} {name}" for name in sorted(names)]
         return found
-
-
-def _look(pid: int, reader: int, release: int) -> Facts:
-    """Wait for the probe's last line, look at it, let it go; all of it becomes facts."""
-    facts: Facts = {}
-    try:
-        text = _read_to_end(reader)
-        if text.endswith("\nend\n"):
-            facts.update(observe(pid))
-        for index, line in enumerate(text.removesuffix("\nend\n").splitlines()):
-            key, colon, value = line.partition(": ")
-            facts["inside/" + (key if colon else f"line {index}")] = value if colon else line
-    finally:
-        os.close(release)
-        os.close(reader)
-    facts["ended"] = _wait(pid)
-    return facts
 
 
 def _read_to_end(fd: int) -> str:

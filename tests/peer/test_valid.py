@@ -73,6 +73,7 @@ def _round(number: int, pair: Pair, examples: int, run: Callable[[Config], None]
 
 @pytest.mark.slow
 def test_containers_are_the_same(pair: Pair) -> None:
+    pair.must_be_new()
     wanted = pair.number(40)
     compare = Comparison(pair)
     number = pair.seed

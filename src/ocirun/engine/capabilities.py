@@ -8,6 +8,9 @@ if TYPE_CHECKING:
     from ocirun.spec.model import Process
 
 
+SETS = ("bounding", "effective", "inheritable", "permitted", "ambient")
+
+
 def masks(process: "Process", *, own_userns: bool) -> tuple[dict[str, int], list[str]]:
     """Give set -> mask, and a warning for what is left out.
 
@@ -15,9 +18,11 @@ def masks(process: "Process", *, own_userns: bool) -> tuple[dict[str, int], list
     """
     found: dict[str, int] = {}
     missing: set[str] = set()
-    for kind, names in process.get("capabilities", {}).items():
+    sets: dict[str, list[str]] = process.get("capabilities", {})  # type: ignore[assignment] # known ones
+    # An unknown field beside them is none of ours, whatever it holds.
+    for kind in [kind for kind in SETS if kind in sets]:
         mask = 0
-        for name in names:  # type: ignore[attr-defined]
+        for name in sets[kind]:
             number = NUMBERS.get(name)
             if number is not None and (own_userns or in_bounding_set(number)):
                 mask |= 1 << number

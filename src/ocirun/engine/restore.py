@@ -146,7 +146,11 @@ class Restoration(Creation):
         """
         if self.namespaces.private("time") or not os.path.exists("/proc/self/ns/time"):
             return  # kernel < 5.6
-        if os.readlink(f"/proc/{self.state.pid}/ns/time") == os.readlink("/proc/self/ns/time"):
+        try:
+            joined = os.readlink(f"/proc/{self.state.pid}/ns/time")
+        except FileNotFoundError:
+            return  # it has ended already, and nobody can join it
+        if joined == os.readlink("/proc/self/ns/time"):
             return
         config: Spec = load.parse(self.config, "config.json")  # type: ignore[assignment]
         linux = config.setdefault("linux", {})

@@ -16,13 +16,15 @@ _IFLAG, _OFLAG, _CFLAG, _LFLAG, _CC = 0, 1, 2, 3, 6
 class Terminal:
     """Our standard streams, bound to the other end of a container's terminal."""
 
-    __slots__ = ("_fd", "_input_open", "_is_tty", "_saved", "_unwritten")
+    __slots__ = ("_fd", "_input_open", "_is_tty", "_last", "_saved", "_unwritten")
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
         self._is_tty = os.isatty(0)
         self._saved: list[object] | None = None
         self._input_open = True
+        #: the last byte of our input, if there was any
+        self._last = b""
         self._unwritten = b""
         # Our own terminal turns "\n" into "\r\n"; a file or a pipe must not get "\r".
         mode = termios.tcgetattr(fd)
@@ -89,6 +91,15 @@ class Terminal:
                 return True  # nobody reads us any more; the program is not to be held up by that
         return True
 
+    def _end_of_input(self) -> bytes:
+        """Give what tells the program that nothing more will come (termios(3), VEOF)."""
+        if self._is_tty:
+            return b""  # hung up: the kernel tells it
+        end = termios.tcgetattr(self._fd)[_CC][termios.VEOF]
+        assert isinstance(end, bytes)
+        # The first one only hands over a line that is not complete.
+        return end if self._last in (b"", b"\n") else end * 2
+
     def _input(self) -> None:
         try:
             data = os.read(0, _CHUNK)
@@ -96,7 +107,8 @@ class Terminal:
             data = b""
         if not data:
             self._input_open = False
-            return
+            data = self._end_of_input()
+        self._last = data[-1:]
         # Never blocks: what does not fit waits until the program has read.
         self._unwritten += data
         waiting = select.poll()

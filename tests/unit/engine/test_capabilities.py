@@ -29,6 +29,11 @@ def test_none() -> None:
     assert masks({"args": ["x"], "cwd": "/"}, own_userns=False) == ({}, [])
 
 
+def test_a_field_that_is_no_set_is_ignored() -> None:
+    sets: Capabilities = {"bounding": ["CAP_KILL"], "unknown": 5}  # type: ignore[typeddict-unknown-key]
+    assert found(sets) == ({"bounding": KILL}, [])
+
+
 def test_unknown_ones_are_named_once() -> None:
     sets: Capabilities = {
         "bounding": ["CAP_ZZZ", "CAP_CHOWN", "CAP_AAA"],
