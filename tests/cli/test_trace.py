@@ -78,5 +78,13 @@ def test_what_is_no_trace(command: Command, tmp_path: Path, text: str) -> None:
     refused(command("explain", "--trace", str(path)), str(path))
 
 
+@pytest.mark.root
+def test_a_place_that_is_none(command: Command, bundle: Bundles, name: str) -> None:
+    """Said before anything is made: afterwards there would be a container that nobody wants."""
+    done = command("run", "--trace", "/none/such", "-b", str(bundle("true")), name)
+    refused(done, "open the trace: /none/such: no such file or directory")
+    assert command("list", "-q").stdout == ""
+
+
 def test_no_file(command: Command, tmp_path: Path) -> None:
     refused(command("explain", "--trace", str(tmp_path / "none")), "no such file or directory")

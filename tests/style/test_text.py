@@ -14,7 +14,7 @@ NAMED = re.compile(
     r"`((?:src|stub|launcher|tests|tools|bench|docs|typings)/[\w./-]+)`|\]\((?!\w+:|#)([^)#]+)"
 )
 #: directories of one developer's machine
-PERSONAL = re.compile(r"(?<![\w.])/(?:root|home/\w+|work|Users)/\w")
+PERSONAL = re.compile(r"(?<![\w.}])/(?:root|home/\w+|work|Users)/\w")
 
 
 def test_licence_comes_first() -> None:

@@ -395,5 +395,5 @@ def create(request: "Request") -> int:
     creation.conversation_now().close()
     creation.release()
     if request.trace:
-        request.trace.save(request.id)
+        request.trace.save(request.id, request.warn)
     return creation.state.pid

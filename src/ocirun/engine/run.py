@@ -56,7 +56,7 @@ def _start(creation: Creation) -> None:
         raise
     conversation.close()
     if creation.request.trace:
-        creation.request.trace.save(creation.state.id)
+        creation.request.trace.save(creation.state.id, creation.request.warn)
 
 
 def _stay(creation: Creation, foreground: "Foreground", *, keep: bool) -> int:

@@ -16,6 +16,7 @@ from ocirun.spec import encode, load
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import TypedDict
 
     from ocirun.engine.wire import Operation
@@ -39,10 +40,16 @@ _FIELDS = (("by", str), ("what", str), ("field", str), ("start", int), ("end", i
 class Trace:
     """The steps of one run, as they come."""
 
-    __slots__ = ("_operations", "_path", "_steps", "fd")
+    __slots__ = ("_file", "_operations", "_path", "_steps", "fd")
 
     def __init__(self, path: str) -> None:
         self._path = path
+        try:
+            # Now: afterwards there is a container, and no way back.
+            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            said = (error.strerror or "").lower()
+            raise KernelError(f"open the trace: {path}: {said}", "see --trace") from error
         #: for the stub, which inherits it
         self.fd = os.memfd_create("trace", os.MFD_CLOEXEC)
         self._operations: list[Operation] = []
@@ -57,7 +64,7 @@ class Trace:
         """Remember what the stub will carry out."""
         self._operations = operations
 
-    def save(self, container_id: str) -> None:
+    def save(self, container_id: str, warn: "Callable[[str], None]") -> None:
         """Write the file; the last step ends now."""
         end = time.time_ns()
         entries = [*self._engine(end), *self._stub(end)]
@@ -68,11 +75,10 @@ class Trace:
             entry["end"] -= zero
         document = {"version": VERSION, "id": container_id, "steps": entries}
         try:
-            with open(self._path, "w", encoding="utf-8") as file:
+            with open(self._file, "w", encoding="utf-8") as file:
                 file.write(encode.dumps(document) + "\n")
         except OSError as error:
-            said = (error.strerror or "").lower()
-            raise KernelError(f"write the trace: {self._path}: {said}", "see --trace") from error
+            warn(f"write the trace: {self._path}: {(error.strerror or '').lower()}")
 
     def _engine(self, end: int) -> "list[Entry]":
         ends = [start for start, _, _ in self._steps[1:]] + [end]

@@ -3,7 +3,7 @@
 
 import jeepney  # type: ignore[import-untyped]
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from ocirun.linux.dbus_format import message, parse, split
 
@@ -85,6 +85,7 @@ def test_complete_types() -> None:
             split(wrong)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.data())
 def test_a_damaged_message_is_refused_or_read(data: st.DataObject) -> None:
     whole = bytearray(theirs("sa(sv)", ("text", [("k", ("au", [1, 2]))])))
