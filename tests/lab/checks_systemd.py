@@ -104,6 +104,21 @@ def check_limits_stay_at_a_daemon_reload(lab: Lab) -> None:
     lab.remove()
 
 
+def check_a_period_without_a_quota(lab: Lab) -> None:
+    def limit(config: "Spec") -> None:
+        config["linux"]["resources"] = {"cpu": {"period": 900000}, "pids": {"limit": 20}}
+
+    lab.start(change=limit)
+    assert read(lab.cgroup / "cpu.max") == "max 900000"
+    lab("update", "--cpu-quota", "450000", lab.name)
+    assert read(lab.cgroup / "cpu.max") == "450000 900000"
+    lab("update", "--cpu-quota", "-1", lab.name)
+    assert read(lab.cgroup / "cpu.max") == "max 900000"
+    wanted = {"CPUQuotaPeriodUSec": "900ms", "CPUQuotaPerSecUSec": "infinity", "TasksMax": "20"}
+    same(lab.shown(*wanted), wanted)
+    lab.remove()
+
+
 def check_update(lab: Lab) -> None:
     lab.start(change=_limit)
     lab("update", "--memory", str(80 << 20), "--memory-swap", str(100 << 20), "--pids-limit", "30",

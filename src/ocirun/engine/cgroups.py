@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ocirun.engine.namespaces import Namespaces
     from ocirun.linux.cgroup import Cgroup
     from ocirun.linux.cgroup.layout import Layout
-    from ocirun.spec.model import Linux, Spec
+    from ocirun.spec.model import Linux, Resources, Spec
 
 _PIDS_MAX = "pids.max"
 
@@ -46,7 +46,7 @@ def create(cgroup: "Cgroup", linux: "Linux", *, rootless: bool) -> "Cgroup | Non
             _check_dispensable(cgroup, linux)
             return None
         if cgroup.existed():
-            _check_existing(cgroup)
+            check_existing(cgroup)
         _apply(cgroup, linux, rootless=rootless)
     except BaseException as error:
         cgroup.discard()
@@ -143,6 +143,14 @@ def _apply(cgroup: "Cgroup", linux: "Linux", *, rootless: bool) -> None:
             ) from error
 
 
+def rewrite(cgroup: "Cgroup", limits: "Resources") -> None:
+    """Set all limits once more, after somebody else has."""
+    try:
+        cgroup.write(resources.settings(limits, cgroup.version))
+    except SettingError as error:
+        raise resources.explain(error, cgroup.version) from error
+
+
 def limit_processes(cgroup: "Cgroup", linux: "Linux") -> None:
     """Set the limit on processes, which is for the container's own and not for the stub's."""
     limits = resources.settings(linux.get("resources", {}), cgroup.version)
@@ -161,7 +169,8 @@ def _check_dispensable(cgroup: "Cgroup", linux: "Linux") -> None:
         ) from error
 
 
-def _check_existing(cgroup: "Cgroup") -> None:
+def check_existing(cgroup: "Cgroup") -> None:
+    """Refuse cgroups that were there before if somebody lives in them, or could not live there."""
     where = next(iter(cgroup.paths.values()))
     if cgroup.frozen():
         raise StateError(

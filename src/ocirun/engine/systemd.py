@@ -62,6 +62,9 @@ def enter(creation: "Creation") -> None:
     unit, state, linux = creation.unit, creation.state, creation.spec.get("linux", {})
     assert unit
     version = creation.host.version
+    planned = creation.planned
+    if planned and all(map(os.path.isdir, planned.paths.values())):
+        cgroups.check_existing(planned)
     manager = _connect(unit)
     try:
         wanted = unit_properties.of_unit(unit, state.id, state.pid, version)
@@ -110,10 +113,16 @@ def _fill(creation: "Creation", linux: "Linux") -> "Cgroup":
 
 
 def limit_processes(creation: "Creation") -> None:
-    """Tell systemd the limit of processes, which holds for the container's own only."""
-    wanted = unit_properties.of_processes(creation.spec.get("linux", {}).get("resources", {}))
-    if wanted and creation.unit:
-        _set(creation.unit, wanted)
+    """Set the limit of processes, which holds for the container's own only."""
+    linux = creation.spec.get("linux", {})
+    wanted = unit_properties.of_processes(linux.get("resources", {}))
+    if not wanted or not creation.unit or not creation.cgroup:
+        return
+    _set(creation.unit, wanted)
+    # It has just written the limits that it knows of again, a period without a quota as
+    # the default one.
+    limits = unit_properties.in_percents(linux.get("resources", {}))
+    cgroups.rewrite(creation.cgroup, limits)
 
 
 def update(state: "State", limits: "Resources", cgroup_version: int) -> None:

@@ -59,7 +59,9 @@ def update(
         before = _values_now(cgroup, settings)
         try:
             cgroup.write(settings)
-            _tell_systemd(state, whole, cgroup.version)
+            if state.has_part("unit"):
+                _tell_systemd(state, whole, cgroup)
+                cgroup.write(settings)
             if any(schemas):
                 intel_rdt.update(state, *schemas)
         except (OSError, KernelError) as error:
@@ -117,11 +119,19 @@ def _as_written(state: "State", limits: "Resources") -> "Resources":
     return unit_properties.in_percents(limits)
 
 
-def _tell_systemd(state: "State", limits: "Resources", cgroup_version: int) -> None:
-    if state.has_part("unit"):
-        from ocirun.engine import systemd
+def _tell_systemd(state: "State", limits: "Resources", cgroup: "Cgroup") -> None:
+    """Have systemd know the limits, which writes all of them, and on v1 the device rules."""
+    from ocirun.engine import systemd
 
-        systemd.update(state, limits, cgroup_version)
+    # On v1 it shuts all devices before it opens those that are allowed.
+    held = cgroup.version == 1 and not cgroup.frozen()
+    if held:
+        cgroup.freeze()
+    try:
+        systemd.update(state, limits, cgroup.version)
+    finally:
+        if held:
+            cgroup.thaw()
 
 
 def _recorded(state: "State") -> "Resources":
