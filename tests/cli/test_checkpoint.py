@@ -119,6 +119,26 @@ def test_images_that_were_there_before_stay(
     assert (tmp_path / "pages-1.img").read_text() == "of an earlier one"
 
 
+def test_images_that_somebody_removes_meanwhile(
+    command: "Command", running: str, tmp_path: Path
+) -> None:
+    """The error is that of criu, which removes its own directory here, and then dies."""
+    images = tmp_path / "images"
+    program = tmp_path / "criu"
+    # What is asked first is the version.
+    program.write_text(
+        f"#!{sys.executable}\nimport shutil, socket, sys\n"
+        "here = socket.socket(fileno=int(sys.argv[2]))\n"
+        "if here.recv(9999) == bytes.fromhex('080a'):\n"
+        "    here.send(bytes.fromhex('080a 1001 5204 0803 1011'))\n"
+        f"else:\n    shutil.rmtree({str(images)!r})\n"
+    )
+    program.chmod(0o755)
+    command.environment["PATH"] = str(tmp_path)
+    said = error(command("checkpoint", "--image-path", str(images), running))
+    assert said == f"checkpoint {running}: criu: ended without an answer"
+
+
 @pytest.mark.parametrize("state", ["created", "stopped"])
 def test_a_container_that_does_not_run(
     command: "Command", bundle: "Bundles", name: str, tmp_path: Path, state: str

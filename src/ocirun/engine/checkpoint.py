@@ -67,8 +67,11 @@ def _remove(state: "State", lock: int, warn: "Callable[[str], None]") -> None:
 
 def _discard(images: str, there: set[str]) -> None:
     """Remove the images of a dump that failed, and leave the log."""
-    for name in set(os.listdir(images)) - there - {_LOG}:
-        os.unlink(f"{images}/{name}")
+    try:
+        for name in set(os.listdir(images)) - there - {_LOG}:
+            os.unlink(f"{images}/{name}")
+    except OSError:
+        pass  # somebody else has, perhaps; what is to be told is why the dump failed
 
 
 def _dump(state: "State", job: "Job") -> None:
