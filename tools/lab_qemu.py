@@ -232,7 +232,7 @@ def _boot(kind: str, place: Path, work: Path, command: tuple[str, ...]) -> int:
     marker = f"lab-{os.urandom(8).hex()}"
     _stage(work / "stage", marker, command)
     _make_disk(work / "stage", work / "stage.img", spare=64)
-    append = f"console=ttyS1 root=/dev/vda rw panic=-1 quiet mitigations=off {APPEND[kind]} "
+    append = f"console=ttyS1 root=/dev/vda rw panic=-1 quiet mitigations=off no_timer_check {APPEND[kind]} "
     append += f"systemd.show_status=no systemd.getty_auto=no {os.environ.get('LAB_APPEND', '')}"
     words = ["timeout", "-k", "5", os.environ.get("LAB_SECONDS", "600"), "qemu-system-x86_64"]
     words += ["-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2"]
