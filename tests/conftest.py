@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 from tests import conformance, leak, privilege
 from tests.bundle import Bundles
 
@@ -25,10 +24,6 @@ PR_SET_CHILD_SUBREAPER = 36
 WATCHED = ("cli", "engine", "peer", "style")
 
 _numbers = itertools.count(1)
-
-# How long one example takes says more of the machine than of us.
-settings.register_profile("steady", deadline=None)
-settings.load_profile("steady")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

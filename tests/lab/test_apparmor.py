@@ -42,6 +42,7 @@ def test_apparmor(tmp_path: Path) -> None:
             shutil.copy(f"{place}.py", tmp_path)
     words = ["env", f"PYTHONPATH={tmp_path}", sys.executable, "-m", "pytest", "-q", "--color=no"]
     words += ["-p", "pytest_timeout", "-p", "no:cacheprovider", "tests/cli/test_apparmor.py"]
+    done = None
     for _ in range(2):
         # An emulated machine can die at its start, which says nothing of us.
         done = subprocess.run(
@@ -54,6 +55,7 @@ def test_apparmor(tmp_path: Path) -> None:
         )
         if done.returncode != DIED:
             break
+    assert done
     assert done.returncode == 0, done.stdout + done.stderr
     assert " passed" in done.stdout
     assert "skipped" not in done.stdout
