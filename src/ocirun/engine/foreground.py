@@ -6,7 +6,7 @@ This changes the signal handlers of the whole process: it is for the command lin
 
 import os
 import select
-from _signal import SIG_DFL, pidfd_send_signal
+from _signal import pidfd_send_signal
 
 from ocirun._linux import prctl
 from ocirun.engine.interruption import Interruptible
@@ -101,7 +101,8 @@ class Foreground(Interruptible):
             waiting.register(self._pidfd, select.POLLIN)
             waiting.poll()
         if self._subreaper:
-            self.handle(_SIGCHLD, SIG_DFL)
+            # Not SIG_DFL: a signal that is under way then is an error to Python.
+            self.handle(_SIGCHLD, lambda *_: None)
         status = os.waitpid(self._pid, 0)[1]
         if self._terminal:
             self._terminal.restore()

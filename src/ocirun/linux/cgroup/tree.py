@@ -101,10 +101,19 @@ def missing(directories: "Iterable[str]") -> list[str]:
 def pids(directory: str, *, recursive: bool = True) -> list[int]:
     """Return the processes in a cgroup, as this pid namespace numbers them; none if it is gone."""
     found = _listed_or_none(directory)
-    if recursive:
+    if recursive and _may_have_children(directory):
         for path in _below(directory):
             found += _listed_or_none(path)
     return found
+
+
+def _may_have_children(directory: str) -> bool:
+    """Tell it without a descriptor, of which a caller in need has none left."""
+    try:
+        # Its name, its ".", and the ".." of each child; some file systems do not count.
+        return os.stat(directory).st_nlink != 2
+    except FileNotFoundError:
+        return False
 
 
 def _listed_or_none(directory: str) -> list[int]:
