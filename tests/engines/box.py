@@ -52,7 +52,7 @@ class Box:
     answers: list[tuple[str, int, str]] = field(default_factory=list)
 
     def call(
-        self, *words: str, code: int = 0, show: "Show | None" = str, stdin: str = ""
+        self, *words: str, code: "int | None" = 0, show: "Show | None" = str, stdin: str = ""
     ) -> Answer:
         """Make one call; what `show` keeps of its output must be the same with runc."""
         done = subprocess.run(
@@ -65,11 +65,12 @@ class Box:
             check=False,
         )
         answer = Answer(done.returncode, done.stdout, done.stderr)
-        shown = show(answer.out) if show else ""
+        # 125 to 127: Docker prints there what the runtime says, each in its own words.
+        shown = show(answer.out) if show and answer.code not in {125, 126, 127} else ""
         place = str(self.engine.room.path)
         line = mask(" ".join(words), self.runtime, place)
         self.answers.append((line, answer.code, mask(shown, self.runtime, place)))
-        assert answer.code == code, (self.runtime, words, answer)
+        assert code in {None, answer.code}, (self.runtime, words, answer)
         return answer
 
     def remove(self, *names: str) -> None:

@@ -12,7 +12,9 @@ from tests.engines.podman import Podman
 from tests.engines.room import Room
 from tests.engines.table import Table
 
-pytest.register_assert_rewrite("tests.engines.scenarios", "tests.engines.scenarios_ctr")
+pytest.register_assert_rewrite(
+    "tests.engines.scenarios", "tests.engines.scenarios_config", "tests.engines.scenarios_ctr"
+)
 
 KINDS = {
     "docker": (docker, Docker),

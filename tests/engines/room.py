@@ -29,6 +29,8 @@ ENVIRONMENT = {
 
 #: ends of cgroups that hold no container, and which engines do not remove
 KEPT = ("/conmon", "/deeper")
+#: ends of mounts that an engine makes once and keeps
+NETNS = ("/run/netns", "/netns/default")
 
 SET_UP = """
 set -e
@@ -124,8 +126,12 @@ class Room:
         mounts = Path(f"/proc/{self.pid}/mountinfo").read_text().splitlines()
         return {
             *(f"process {comm}" for _, comm in self._processes()),
-            # The place for network namespaces is made once.
-            *(f"mount {place}" for line in mounts if (place := line.split()[4]) != "/run/netns"),
+            # The places for network namespaces are made once.
+            *(
+                f"mount {place}"
+                for line in mounts
+                if not (place := line.split()[4]).endswith(NETNS)
+            ),
             *(f"device {line.split(':')[0].strip()}" for line in self._devices()),
             *(
                 f"cgroup {path}"

@@ -4,23 +4,8 @@
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tests.engines.box import Box
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-MOUNTS = (
-    "sed -E 's/^[^/]*//; s/master:[0-9]+/master/; s/shared:[0-9]+/shared/' /proc/self/mountinfo"
-)
-
-
-def _mounts_at(place: str) -> "Callable[[str], str]":
-    """Keep what is mounted at a place, and with which options."""
-    return lambda out: re.sub(
-        r"\S+ - ", " - ", "\n".join(line for line in out.splitlines() if f" {place}" in line)
-    )
 
 
 def volumes(box: Box) -> None:
@@ -56,7 +41,7 @@ def temporary(box: Box) -> None:
     """tmpfs, --read-only, --shm-size"""
     flags = ["--read-only", "--shm-size", "8m", "--tmpfs", "/scratch:size=1m,mode=700,exec"]
     script = "touch /x || echo refused; touch /scratch/x /dev/shm/x && echo made; "
-    script += "grep -E -o ' (/scratch|/dev/shm|/sys|/proc) .*' /proc/self/mountinfo"
+    script += "grep -E -o ' (/scratch|/dev/shm|/sys|/proc) .*' /proc/self/mountinfo | sort"
     out = box.run("--rm", *flags, "--", "sh", "-c", script)
     assert out.startswith("refused\nmade\n"), out
     assert re.search("size=8192k", out), out
@@ -96,7 +81,7 @@ def rights(box: Box) -> None:
 def privileged(box: Box) -> None:
     """--privileged"""
     # An old runc fails where the machine itself has not all capabilities.
-    if box.runtime == "runc" and not _has_all_capabilities():
+    if box.runtime == "runc" and not has_all_capabilities():
         return
     status = box.run("--rm", "--privileged", "--", *RIGHTS)
     assert "Seccomp:\t0" in status
@@ -105,7 +90,7 @@ def privileged(box: Box) -> None:
     assert {"null", "kmsg", "loop-control", "1"} <= set(out.split())
 
 
-def _has_all_capabilities() -> bool:
+def has_all_capabilities() -> bool:
     last = int(Path("/proc/sys/kernel/cap_last_cap").read_text())
     status = Path("/proc/self/status").read_text()
     return f"CapBnd:\t{(1 << last + 1) - 1:016x}" in status
@@ -131,7 +116,7 @@ def shared_namespaces(box: Box) -> None:
     join = [f"--{kind}=container:one" for kind in ("pid", "net", "ipc")]
     words = ["--rm", *join, "--", "sh", "-c", first + "; ps | grep -c 'sleep 1000'"]
     # The default `--net none` would be named twice.
-    answer = box.call(*list(box.run_words(*words)), show=None)
+    answer = box.call(*box.run_words(*words), show=None)
     assert answer.out.split()[:3] == wanted.split()
     host = ["--pid=host", "--net=host", "--ipc=host", "--uts=host"]
     links = "cd /proc/self/ns; for x in net ipc uts pid; do readlink $x; done"

@@ -60,7 +60,7 @@ def ctr_terminal(box: Box) -> None:
     """run -t on a terminal, with resize"""
     words = _words(box, "one", "--rm", "-t", "--", "sh", "-c", RESIZED)
     with box.keyboard(*words) as keyboard:
-        keyboard.read_until("up")
+        keyboard.read_until("30 100")
         keyboard.resize(33, 101)
         keyboard.read_until("33 101")
         assert keyboard.end() == 7

@@ -15,8 +15,9 @@ class Table:
     def __init__(self) -> None:
         self.rows: dict[tuple[str, str], tuple[str, str]] = {}
 
-    def add(self, engine: str, scenario: str, runc: float, ocirun: float) -> None:
-        self.rows[engine, scenario] = (f"{runc:.1f}", f"{ocirun:.1f}")
+    def add(self, engine: str, scenario: str, seconds: dict[str, float]) -> None:
+        runc = f"{seconds['runc']:.1f}" if "runc" in seconds else "cannot"
+        self.rows[engine, scenario] = (runc, f"{seconds['ocirun']:.1f}")
 
     def write(self) -> None:
         text = PAGE.read_text()

@@ -19,6 +19,8 @@ pytestmark = [pytest.mark.engines, pytest.mark.root, pytest.mark.slow, pytest.ma
 
 #: what also runs where nobody asked for engines
 BASIC: set[str] = set()
+#: a killed engine forgets the containers that it was making, whatever the runtime is
+FORGETFUL = (scenarios.crash, scenarios_ctr.ctr_crash)
 EVERY = bool(os.environ.get("OCIRUN_ENGINES"))
 
 
@@ -50,7 +52,8 @@ def compare(
     engine: "Docker | Podman | Containerd", scenario: scenarios.Scenario, table: Table
 ) -> None:
     """Run a scenario with both runtimes, and look at the answers and at what is left."""
-    answers, seconds = {}, {}
+    answers: dict[str, list[tuple[str, int, str]]] = {}
+    seconds: dict[str, float] = {}
     for runtime in "runc", "ocirun":
         before = engine.room.inventory()
         box = Box(engine, runtime)  # type: ignore[arg-type] # words() of ctr takes no runtime
@@ -61,11 +64,16 @@ def compare(
             seconds[runtime] = time.monotonic() - start
             answers[runtime] = list(box.answers)
             engine.clean()
+        if scenario in FORGETFUL:
+            continue
         assert until(lambda: not engine.room.inventory() - before, 10), (  # noqa: B023
             runtime,
             engine.room.inventory() - before,
         )
+    # Nothing was asked of runc where this machine lets it do nothing.
     if answers["runc"]:
         assert answers["ocirun"] == answers["runc"]
+    else:
+        del seconds["runc"]
     what = (scenario.__doc__ or scenario.__name__).splitlines()[0]
-    table.add(f"{engine.name} {engine.version()}", what, seconds["runc"], seconds["ocirun"])
+    table.add(f"{engine.name} {engine.version()}", what, seconds)
