@@ -48,7 +48,7 @@ def binds_dev(spec: "Spec", rootfs: str) -> bool:
 
 def add_mounts(plan: "Plan", setting: "Setting") -> None:
     """Append the operations for all mounts, and at the end what makes them read-only."""
-    late: list[tuple[str, str]] = []
+    late = setting.late_readonly
     for index, mount in enumerate(setting.spec.get("mounts", ())):
         plan.field = f"mounts[{index}]"
         options = Options(mount.get("options", []))
@@ -63,6 +63,11 @@ def add_mounts(plan: "Plan", setting: "Setting") -> None:
                 f"{plan.field}.destination: / is the root filesystem itself",
                 "put it into root.path",
             )
+        if late:
+            # What this mount covers has no name afterwards.
+            covered = [place for place in late if f"{place}/".startswith(f"{where}/")]
+            _add_readonly(plan, setting, {place: late.pop(place) for place in covered})
+            plan.field = f"mounts[{index}]"
         if options.bind:
             _add_bind(plan, setting, mount, options)
         elif mount.get("type") in ("cgroup", "cgroup2"):
@@ -70,10 +75,9 @@ def add_mounts(plan: "Plan", setting: "Setting") -> None:
         else:
             if options.set & RDONLY and (mount.get("type") == "tmpfs" or where == "/dev"):
                 # Later mounts and devices need directories in it; see add_readonly.
-                late.append((where, plan.field))
+                late[where] = plan.field
                 options.set &= ~RDONLY
             _add_filesystem(plan, setting, mount, options)
-    setting.late_readonly = late
 
 
 def _add_bind(plan: "Plan", setting: "Setting", mount: "Mount", options: Options) -> None:
@@ -131,7 +135,11 @@ def _add_filesystem(plan: "Plan", setting: "Setting", mount: "Mount", options: O
 
 def add_readonly_mounts(plan: "Plan", setting: "Setting") -> None:
     """Append what makes those mounts read-only in which mount points had to be made first."""
-    for where, field in setting.late_readonly:
+    _add_readonly(plan, setting, setting.late_readonly)
+
+
+def _add_readonly(plan: "Plan", setting: "Setting", places: dict[str, str]) -> None:
+    for where, field in places.items():
         plan.field = field
         slot = plan.slot()
         plan.add("RESOLVE", slot, setting.root_slot, where, 0)

@@ -82,6 +82,6 @@ class Setting:
         self.start_slot = NO_SLOT
         #: found while planning, for the caller to print
         self.warnings: list[str] = []
-        self.late_readonly: list[tuple[str, str]] = []
+        self.late_readonly: dict[str, str] = {}
         #: field -> what the engine makes of it when the stub gets there
         self.idmaps: dict[str, Idmap] = {}

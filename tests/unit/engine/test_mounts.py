@@ -93,6 +93,17 @@ def test_read_only_comes_late(document: Spec, kind: str, where: str) -> None:
     assert fields.index(("SETATTR", "mounts[0]")) > fields.index(("ATTACH", "mounts[1]"))
 
 
+@pytest.mark.parametrize("where", ["/m", "/m/below"])
+def test_read_only_comes_before_another_mount_covers_it(document: Spec, where: str) -> None:
+    first: Mount = {"destination": where, "type": "tmpfs", "options": ["ro"]}
+    between: Mount = {"destination": f"{where}/sub", "type": "tmpfs"}
+    plan = plan_of(document, first, between, {"destination": "/m", "type": "tmpfs"})
+    fields = [(step.name, step.field) for step in plan.operations]
+    assert fields.count(("SETATTR", "mounts[0]")) == 1
+    place = fields.index(("SETATTR", "mounts[0]"))
+    assert fields.index(("ATTACH", "mounts[1]")) < place < fields.index(("ATTACH", "mounts[2]"))
+
+
 @pytest.mark.parametrize("kind", ["proc", "sysfs"])
 def test_kernel_filesystems_need_an_ordinary_directory(document: Spec, kind: str) -> None:
     """CVE-2019-19921: a link, or a volume, where /proc goes."""
