@@ -174,6 +174,10 @@ CONFIGS: dict[str, tuple["Change", tuple[str, ...]]] = {
         put(linux__cgroupsPath="/a\nb"),
         ("make the cgroup: /sys/fs/cgroup", "invalid argument", "linux.cgroupsPath"),
     ),
+    "cgroup of all": (
+        put(linux__cgroupsPath="/a/../.."),
+        ("linux.cgroupsPath: /a/../.. is no cgroup of the container's own (name one below it)",),
+    ),
     "cgroup's limit": (
         put(linux__resources__cpu={"cpus": "4000"}),
         ("set linux.resources.cpu.cpus: write '4000' to /sys/fs/cgroup", "out of range"),

@@ -27,6 +27,10 @@ _PIDS_MAX = "pids.max"
 def locate(linux: "Linux", container_id: str, host: "Layout", *, rootless: bool) -> "Cgroup | None":
     """Plan the container's cgroups without making anything; None on a host that has none."""
     path = linux.get("cgroupsPath", "")
+    if path and os.path.normpath("/" + path).strip("/") == "":
+        raise SpecError(
+            f"linux.cgroupsPath: {path} is no cgroup of the container's own", "name one below it"
+        )
     try:
         return linux_cgroup.plan(path or container_id, host)
     except OSError as error:
