@@ -118,7 +118,7 @@ def _device_rule(rule: "DeviceRule", index: int) -> "Rule":
     access = "".join(letter for letter in "rwm" if letter in access)
     if not access:
         raise SpecError(f"{field}.access: must have one or more of r, w and m")
-    kind = rule.get("type", "a")
+    kind = rule.get("type") or "a"
     if kind not in ("a", "b", "c"):
         raise SpecError(f"{field}.type: must be a, b or c")
     return rule["allow"], kind, rule.get("major", ANY), rule.get("minor", ANY), access
