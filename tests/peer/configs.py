@@ -47,8 +47,8 @@ SYSCTLS = (
 RLIMITS = """
     AS CORE CPU DATA FSIZE LOCKS MEMLOCK MSGQUEUE NICE NOFILE NPROC RSS RTPRIO RTTIME SIGPENDING STACK
 """.split()
-#: below this, a shell would not get far
-LEAST = {"AS": 1 << 28, "DATA": 1 << 28, "NOFILE": 40, "NPROC": 500, "STACK": 1 << 20, "CPU": 60}
+#: below this, a shell would not get far, nor a runtime in Go
+LEAST = {"AS": 1 << 35, "DATA": 1 << 35, "NOFILE": 40, "NPROC": 500, "STACK": 1 << 20, "CPU": 60}
 LEAST |= {"FSIZE": 1 << 16, "RTTIME": 1 << 20}
 
 #: what a shell can live without

@@ -9,10 +9,12 @@ OCIRUN_PEER_SEED  where chance begins (default: 0)
 import os
 import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from signal import SIGINT, SIGQUIT
 
 import pytest
 from tests.peer.runtime import Runtime
@@ -68,6 +70,8 @@ def pair(ocirun: str, busybox: str, name: str, open_directory: Path) -> Iterator
     program = shutil.which(os.environ.get("OCIRUN_PEER", "runc"), path=_path())
     if not program:
         pytest.skip("runc")
+    # A shell starts what is in its background with these ignored, and a container would inherit that.
+    kept = {number: signal.signal(number, signal.SIG_DFL) for number in (SIGINT, SIGQUIT)}
     work = open_directory / "peer"
     work.mkdir()
     # In memory: the end of an overlay mount waits for the disk.
@@ -86,6 +90,8 @@ def pair(ocirun: str, busybox: str, name: str, open_directory: Path) -> Iterator
     )
     subprocess.run(["umount", str(work)], check=True)
     work.rmdir()
+    for number, handler in kept.items():
+        signal.signal(number, handler)
 
 
 def _path() -> str:

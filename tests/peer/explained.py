@@ -110,6 +110,22 @@ def _recursive(options: set[str]) -> set[str]:
     return found
 
 
+def _is_covered_tmpfs(config: Config) -> bool:
+    """Tell whether a read-only tmpfs has another mount over it."""
+    mounts = [mount for mount in _list(config["mounts"]) if isinstance(mount, dict)]
+    places = [str(mount["destination"]).strip("/") for mount in mounts]
+    return any(
+        mount.get("type") == "tmpfs"
+        and "ro" in listed(mount.get("options"))
+        and places[index] in places[index + 1 :]
+        for index, mount in enumerate(mounts)
+    )
+
+
+def _list(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else []
+
+
 ACCESS_TIMES = frozenset("noatime relatime strictatime rnoatime rrelatime rstrictatime".split())
 
 NO_PROC = ("unsafe procfs", "/proc/sys/kernel/cap_last_cap", "open /proc/self/fd")
@@ -336,6 +352,17 @@ EXPLAINED = (
         lambda one: (
             one.field(EXEC, "capabilities") is None and one.field("process", "capabilities") is None
         ),
+    ),
+    Explanation(
+        "the spec asks for no /proc; runc needs one to let a process join",
+        "exec outcome",
+        lambda one: one.ours == "started" and "'/proc'" not in str(one.field("mounts")),
+    ),
+    Explanation(
+        "an empty tmpfs that is read-only stays so where another mount covers it, and the other one"
+        " does not become that; runc makes read-only at the end whatever is at the place then",
+        "mount .*|outcome",
+        lambda one: _is_covered_tmpfs(one.config),
     ),
     Explanation(
         "config.md, Linux Process: what cannot be granted is a warning, as for the first process",

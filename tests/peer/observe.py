@@ -192,7 +192,7 @@ def _describe(path: str, found: os.stat_result) -> str:
     if stat.S_ISCHR(found.st_mode) or stat.S_ISBLK(found.st_mode):
         words.append(f"{os.major(found.st_rdev)}:{os.minor(found.st_rdev)}")
     if stat.S_ISREG(found.st_mode):
-        words.append(str(found.st_size))
+        words.append("empty" if not found.st_size else "a file")
     if stat.S_ISLNK(found.st_mode):
         words.append("-> " + _link(path))
     return " ".join(words)

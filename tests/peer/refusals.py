@@ -30,7 +30,10 @@ ROWS = (
     Row("a NUL byte", r"contains a NUL byte"),
     Row("a version that is none", r"ociVersion: expected a version such as"),
     Row("an annotation without a key", r"annotations: a key must not be empty"),
-    Row("a relative path", r"Paths\[\d+\]: expected an absolute path"),
+    Row("a relative path", r"expected an absolute path"),
+    Row("a limit of resources twice", r"rlimits\[\d+\]\.type: \w+ is given twice"),
+    Row("a timeout that is over", r"timeout: expected an integer between 1 and"),
+    Row("a rule for no system call", r"names: must not be empty"),
     Row("an errno of more than 32 bits", r"rrnoRet: expected an integer between"),
     Row("a device number of too many bits", r"linux\.devices\[\d+\]\.m\w+: expected an integer be"),
     Row("an errno that the action does not return", r"rrnoRet: SCMP_ACT_\w+ does not return"),
@@ -38,6 +41,7 @@ ROWS = (
     Row("listenerMetadata alone", r"listenerMetadata: needs listenerPath"),
     Row("a list of numbers with more in it", r"expected numbers and ranges such as"),
     Row("device access of nothing", r"access: expected one or more of r, w and m"),
+    Row("time offsets without a clock", theirs=r"timens_offsets: Invalid argument"),
     Row("no /proc", theirs=r"cap_last_cap|unsafe procfs|open /proc/self/fd"),
 )
 

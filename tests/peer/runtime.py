@@ -37,7 +37,7 @@ PROBE = r"""
 echo "hostname: $(hostname)"
 echo "domain: $(cat /proc/sys/kernel/domainname 2>&1)"
 echo "umask: $(umask) HOME: $HOME PWD: $PWD"
-echo "session keyring: $(sed -n 's/.*keyring *\(_ses.@NAME@\):.*/\1/p' /proc/keys 2>&1)"
+echo "session keyring: $(sed -n '/_ses.@NAME@:/{s/.*\(_ses.@NAME@\):.*/\1/p;q}' /proc/keys 2>&1)"
 for name in $SYSCTLS; do echo "sysctl $name: $(cat /proc/sys/$name 2>&1)"; done
 for path in / /dev /etc /mnt/0 /mnt/1 /mnt/2 /mnt/3 /proc/sys/kernel/hostname /dev/null /dev/full; do
 	if test -e $path; then test -w $path && echo "write $path: allowed" || echo "write $path: no"; fi
