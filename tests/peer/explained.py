@@ -130,6 +130,8 @@ ACCESS_TIMES = frozenset("noatime relatime strictatime rnoatime rrelatime rstric
 
 NO_PROC = ("unsafe procfs", "/proc/sys/kernel/cap_last_cap", "open /proc/self/fd")
 FIFOS = ("/dev/fuse", "/dev/net/tun", "/dev/first", "/dev/below/second")
+#: what the two rows about cgroup mounts explain
+CGROUP = frozenset(("ro", "systemd"))
 HARDENED = frozenset(("nosuid", "nodev", "noexec"))
 
 EXPLAINED = (
@@ -258,7 +260,7 @@ EXPLAINED = (
         lambda one: (
             str(one.field("linux", "rootfsPropagation")) in ("rshared", "shared")
             and (
-                all(word.startswith("shared:") for word in one.words() - HARDENED)
+                all(word.startswith("shared:") for word in one.words() - HARDENED - CGROUP)
                 or (not one.ours and not one.key.endswith("#1"))
             )
         ),
@@ -345,6 +347,12 @@ EXPLAINED = (
             and one.field("linux", "resources", "pids", "limit") == 0
             and "Container hook #0: fork/exec" in one.theirs
         ),
+    ),
+    Explanation(
+        "runtime.md: if a startContainer hook fails, the runtime MUST generate an error; `run --detach`"
+        " of runc has returned by then",
+        "outcome",
+        lambda one: "running startContainer hook" in one.ours and one.theirs == "accepted",
     ),
     Explanation(
         "the same for a process that joins",
