@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from tests.peer.configs import configs
 from tests.peer.conftest import Pair
-from tests.peer.explained import differences, unexplained
+from tests.peer.difference import differences
+from tests.peer.explained import unexplained
 from tests.peer.runtime import Config
 
 pytestmark = [pytest.mark.root, pytest.mark.timeout(3600)]
