@@ -185,7 +185,7 @@ EXPLAINED = (
         r"mount .*",
         lambda one: (
             str(one.field("linux", "rootfsPropagation")) in ("rslave", "runbindable")
-            and all(word.startswith(("shared:", "unbindable")) for word in one.words())
+            and all(word.startswith(("shared:", "unbindable")) for word in one.words() - HARDENED)
         ),
     ),
     Explanation(
