@@ -18,7 +18,7 @@
 #include "sys.h"
 
 #define WIRE_MAGIC   0x4e55524f
-#define WIRE_VERSION 1
+#define WIRE_VERSION 2
 #define WIRE_SLOTS   64
 #define WIRE_TEXT    4096
 #define WIRE_HOME    (~0ULL) /* in a table: the text that HOME got */

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The option tmpcopyup: a tmpfs that begins as what the image has there."""
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -118,6 +119,38 @@ def test_no_link_is_followed(look: "Look", open_directory: Path) -> None:
     assert found.splitlines()[0] == str(secret)
     assert "No such file" in found
     secret.unlink()
+
+
+@pytest.mark.parametrize("change", [put(), USER], ids=["root", "user namespace"])
+def test_what_is_copied_counts_as_the_container_s(
+    command: "Command", bundle: "Bundles", name: str, change: "Change"
+) -> None:
+    """How much there is to copy is the image's word; the limit is not."""
+    large = bundle.rootfs / "data" / "large"
+    large.parent.mkdir()
+    large.write_bytes(b"x" * (24 << 20))
+    for path in (large, large.parent):
+        os.chown(path, 100000, 100000)
+    limits = put(linux__resources={"memory": {"limit": 64 << 20}})
+    path = bundle("sleep", "1000", change=both(copied(), change, limits))
+    assert command("create", "-b", str(path), name).returncode == 0
+    document = json.loads(command("events", "--stats", name).stdout)
+    assert command("delete", "--force", name).returncode == 0
+    assert 24 << 20 < document["data"]["memory"]["usage"]["usage"] < 64 << 20
+
+
+@pytest.mark.parametrize("change", [put(), USER], ids=["root", "user namespace"])
+def test_more_than_the_memory_limit(
+    command: "Command", bundle: "Bundles", name: str, change: "Change"
+) -> None:
+    large = bundle.rootfs / "data" / "large"
+    large.parent.mkdir()
+    large.write_bytes(b"x" * (48 << 20))
+    for path in (large, large.parent):
+        os.chown(path, 100000, 100000)
+    limits = put(linux__resources={"memory": {"limit": 16 << 20, "swap": 16 << 20}})
+    path = bundle("true", change=both(copied(), change, limits))
+    refused(command("run", "-b", str(path), name), "tmpcopyup", "linux.resources.memory.limit")
 
 
 def test_what_is_mounted_below_is_not_copied(look: "Look", open_directory: Path) -> None:

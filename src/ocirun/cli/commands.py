@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The table of commands: what they are for, their arguments and their flags.
 
-Nothing but constants, so that reading it costs next to nothing.  A command without a
-module of its name in this package is known, but not implemented yet.
+Nothing but constants, so that reading it costs next to nothing.  Each command has a
+module of its name in this package.
 """
 
 TYPE_CHECKING = False

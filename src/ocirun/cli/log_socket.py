@@ -21,7 +21,9 @@ _USER = 1 << 3
 def connect(kind: str, identifier: str, path: str = "") -> "Callable[[str, str], None]":
     """Give a function that sends (level, message); raises OSError where nobody listens."""
     path = path or (JOURNALD if kind == "journald" else SYSLOG)
-    socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC)
+    # Not to wait for a daemon that does not read: a container's lock may be held meanwhile.
+    kind_of = _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC | _socket.SOCK_NONBLOCK
+    socket = _socket.socket(_socket.AF_UNIX, kind_of)
     try:
         socket.connect(path)
     except OSError as error:

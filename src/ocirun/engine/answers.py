@@ -137,10 +137,13 @@ def _copy_up(creation: "Creation", message: "Message") -> None:
 
     conversation = creation.conversation_now()
     userns = creation.namespaces.fds.get("user", creation.userns_fd)
+    cgroup_fds = creation.cgroup.attach_fds() if creation.cgroup else []
     try:
         field = conversation.operation(message).field
-        copy_up.fill(creation.copy_fd, message.fd, userns, field)
+        copy_up.fill(creation.copy_fd, message.fd, userns, cgroup_fds, field)
     finally:
+        for fd in cgroup_fds:
+            os.close(fd)
         os.close(message.fd)
         os.close(creation.copy_fd)
         creation.copy_fd = -1

@@ -22,6 +22,7 @@ from ocirun.engine.conversation import Conversation
 from ocirun.engine.namespaces import Namespaces, check_mounts, check_sysctls
 from ocirun.engine.process import Program, check_terminal
 from ocirun.engine.setting import Setting
+from ocirun.engine.timestamp import timestamp
 from ocirun.errors import SpecError
 from ocirun.linux import procfs, userns
 from ocirun.linux.cgroup import layout, tree
@@ -186,7 +187,7 @@ class Creation:
         state.oci_version = self.spec["ociVersion"]
         state.bundle = request.bundle
         state.rootfs = self.rootfs
-        state.created = states.timestamp(time.time_ns())
+        state.created = timestamp(time.time_ns())
         state.rootless = request.rootless
         state.own_pids = "pid" in self.namespaces.made
         if not self.namespaces.private("mount"):

@@ -172,5 +172,7 @@ def _add_inside(plan: "Plan", setting: "Setting", process: "Process", root: int,
         if setting.may_setgroups:
             plan.add("GROUPS", 0, b"")
         plan.add("IDENTITY", 0, 0)
+        # Once more: a change of user makes it what sysctl fs.suid_dumpable says.
+        plan.add("PRCTL", _PR_SET_DUMPABLE, 0, 0)
     # Forbidden to the leader of a group, as the first process of a pid namespace is.
     plan.attempt("SETSID")

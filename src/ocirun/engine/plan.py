@@ -152,10 +152,10 @@ def _add_namespaces(plan: Plan, setting: "Setting", fds: Fds) -> None:
     affinity.add_reset(plan)
     if flags & TYPES["user"][0]:
         _add_mapping(plan)
-    _add_standing(plan, setting, may_be_mapped=may_be_mapped)
+    _add_standing(plan, setting)
 
 
-def _add_standing(plan: Plan, setting: "Setting", *, may_be_mapped: bool) -> None:
+def _add_standing(plan: Plan, setting: "Setting") -> None:
     """Append what the process is in its new namespaces: root, unseen, the first of a session."""
     if setting.namespaces.private("user"):
         # Not before the time namespace has its offsets: a change of user takes away
@@ -164,8 +164,8 @@ def _add_standing(plan: Plan, setting: "Setting", *, may_be_mapped: bool) -> Non
         if setting.may_setgroups:
             plan.add("GROUPS", 0, b"")
         plan.add("IDENTITY", 0, 0)
-    if may_be_mapped:
-        # Mapped by now: only a dumpable process can be mapped by an ordinary user.
+        # For the first time where an ordinary user maps us: that needs a dumpable process.
+        # Else once more: a change of user makes it what sysctl fs.suid_dumpable says.
         plan.add("PRCTL", _PR_SET_DUMPABLE, 0, 0)
     plan.field = "linux.namespaces"
     # Forbidden to the leader of a group, as the first process of a pid namespace is.

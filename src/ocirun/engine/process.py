@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ocirun.linux.seccomp_cache import Program as Filter
     from ocirun.spec.model import Process, User
 
-PR_SET_KEEPCAPS, PR_SET_NO_NEW_PRIVS = 8, 38
+PR_SET_DUMPABLE, PR_SET_KEEPCAPS, PR_SET_NO_NEW_PRIVS = 4, 8, 38
 _LAST_FD, _CLOSE_RANGE_CLOEXEC = 0xFFFFFFFF, 4
 
 #: points at which the stub waits for the parent; the first is what CONSOLE sends
@@ -168,6 +168,8 @@ def _add_identity(plan: "Plan", setting: "Setting", process: "Process", program:
     plan.add("PRCTL", PR_SET_KEEPCAPS, 0, 0)
     kinds = ("effective", "permitted", "inheritable", "ambient")
     plan.add("CAPABILITIES", *(masks.get(kind, 0) for kind in kinds))
+    # The change of user has made it what sysctl fs.suid_dumpable says, and it may wait long now.
+    plan.add("PRCTL", PR_SET_DUMPABLE, 0, 0)
 
 
 def _add_groups(plan: "Plan", setting: "Setting", user: "User") -> None:

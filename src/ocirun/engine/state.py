@@ -47,7 +47,15 @@ if TYPE_CHECKING:
 
 VERSION = 1
 #: all that is ever in a state directory, but for the halves of them that are not renamed yet
-_FILES = ("config.json", "start.sock", "cgroup", "unit.json", "state.json")
+_FILES = (
+    "config.json",
+    "start.sock",
+    "cgroup",
+    "unit.json",
+    "limits.json",
+    "intelRdt.json",
+    "state.json",
+)
 _ALLOWED = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.")
 
 _FIELDS = (
@@ -386,12 +394,3 @@ def _write(directory: str, name: str, data: bytes) -> None:
             f"write {name}: {directory}: {(error.strerror or '').lower()}",
             "free some space there, or choose another place with --root",
         ) from error
-
-
-def timestamp(nanoseconds: int) -> str:
-    """Give a time as RFC 3339 with nanoseconds, in UTC, without trailing zeros."""
-    import time
-
-    seconds, rest = divmod(nanoseconds, 1_000_000_000)
-    fraction = f".{rest:09d}".rstrip("0") if rest else ""
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + fraction + "Z"

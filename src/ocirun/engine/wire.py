@@ -10,7 +10,7 @@ from _struct import Struct, pack
 from ocirun.errors import OcirunError
 
 MAGIC = 0x4E55524F
-VERSION = 1
+VERSION = 2
 SLOTS = 64
 NO_SLOT = SLOTS  # an argument that names no slot: always empty
 NEVER = 0xFFFFFFFF

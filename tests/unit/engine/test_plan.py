@@ -106,7 +106,16 @@ def test_user_namespace_of_an_ordinary_user(document: Spec) -> None:
     plan = build(document, change=lambda setting: setattr(setting, "privileged", False))
     found = steps(plan)
     assert found.index(PRCTL_DUMPABLE) > names(plan).index("SYNC")
-    assert found.count(PRCTL_DUMPABLE) == 1
+
+
+def test_not_dumpable_after_each_change_of_user(document: Spec) -> None:
+    """A change of user makes the process what sysctl fs.suid_dumpable says."""
+    document["linux"]["namespaces"] = [{"type": "user"}, {"type": "mount"}]
+    found = steps(build(document))
+    changes = [at for at, step in enumerate(found) if step[0] == "IDENTITY"]
+    assert len(changes) == 2
+    for at, end in zip(changes, [*changes[1:], len(found)], strict=True):
+        assert PRCTL_DUMPABLE in found[at:end]
 
 
 @pytest.mark.parametrize(("privileged", "first"), [(True, "mount"), (False, "user")])

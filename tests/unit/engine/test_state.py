@@ -210,15 +210,3 @@ def test_disk_that_is_full(made: State) -> None:
     with pytest.raises(KernelError, match=r"^write state.json: /proc: ") as raised:
         made.save()
     assert raised.value.hint
-
-
-@pytest.mark.parametrize(
-    ("nanoseconds", "wanted"),
-    [
-        (0, "1970-01-01T00:00:00Z"),
-        (1_500_000_000, "1970-01-01T00:00:01.5Z"),
-        (1_700_000_000_000_000_001, "2023-11-14T22:13:20.000000001Z"),
-    ],
-)
-def test_timestamp(nanoseconds: int, wanted: str) -> None:
-    assert states.timestamp(nanoseconds) == wanted
